@@ -1,0 +1,16 @@
+//! stackgen: one `stack.toml` becomes a running data platform.
+//!
+//! The way from text to containers, each step a room of its own (see ARCHITECTURE.md):
+//!
+//! ```text
+//! load --Sources--> stackfile --Stack<Template>--> render --> generated/
+//!                       |
+//!                       +--Stack<Resolved>--+
+//!                                           |
+//! engine --observe--> Observed -----------> plan --Plan--> exec --> engine
+//!                                                            |
+//!                                                            +----> store
+//! ```
+
+pub mod cli;
+pub mod model;

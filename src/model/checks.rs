@@ -1,0 +1,476 @@
+//! The checks that make parts a stack.
+
+use std::collections::BTreeMap;
+
+use petgraph::algo::tarjan_scc;
+use petgraph::graph::DiGraph;
+
+use crate::key_path;
+
+use super::{
+    Attachment, Condition, ContainerOptions, Dag, Form, Healthcheck, KeyPath, Mount, MountSource,
+    Port, Problem, ProblemKind, Service, ServiceName, Stack, StackParts, TaskKind,
+};
+
+impl<F: Form> Stack<F> {
+    /// Checks the parts against each other and puts them together.
+    ///
+    /// # Errors
+    /// Every [`Problem`] there is, in the order of the file.
+    pub fn new(parts: StackParts<F>) -> Result<Self, Vec<Problem>> {
+        let stack = Self::from_checked(parts);
+        let mut checks = Checks {
+            stack: &stack,
+            problems: Vec::new(),
+        };
+        checks.services();
+        checks.dags();
+        checks.sockets();
+        checks.policy();
+        checks.ports();
+        checks.container_names();
+        checks.service_cycles();
+        let problems = checks.problems;
+        if problems.is_empty() {
+            Ok(stack)
+        } else {
+            Err(problems)
+        }
+    }
+}
+
+struct Checks<'a, F: Form> {
+    stack: &'a Stack<F>,
+    problems: Vec<Problem>,
+}
+
+/// An edge of a graph: who waits, for whom, where it says so, and the word for it.
+type Wait = (String, String, KeyPath, String);
+
+impl<F: Form> Checks<'_, F> {
+    fn tell(&mut self, at: KeyPath, kind: ProblemKind) {
+        self.problems.push(Problem { kind, at });
+    }
+
+    /// Tells a name that nothing bears.
+    fn known<'n>(
+        &mut self,
+        kind: &'static str,
+        name: &str,
+        names: impl Iterator<Item = &'n str>,
+        at: impl FnOnce() -> KeyPath,
+    ) {
+        let known: Vec<String> = names.map(str::to_owned).collect();
+        if !known.iter().any(|other| other == name) {
+            let name = name.to_owned();
+            self.tell(at(), ProblemKind::Unknown { kind, name, known });
+        }
+    }
+
+    fn service(&mut self, name: &str, at: impl FnOnce() -> KeyPath) {
+        let parts = self.stack.parts();
+        let names = parts.services.keys().map(ServiceName::as_str);
+        self.known("service", name, names, at);
+    }
+
+    fn services(&mut self) {
+        for (name, service) in self.stack.services() {
+            let path = key_path!["services", name];
+            for (other, dependency) in &service.depends_on {
+                if dependency.required {
+                    self.service(other.as_str(), || path.join("depends_on").join(other));
+                }
+                self.health(name, other, dependency.condition, &path);
+            }
+            self.container(&service.container, &path, Some(name));
+            if service.container_name.is_some() && service.scale > 1 {
+                self.tell(
+                    path.join("container_name"),
+                    ProblemKind::ContainerNameWithScale,
+                );
+            }
+        }
+    }
+
+    fn health(
+        &mut self,
+        _name: &ServiceName,
+        other: &ServiceName,
+        condition: Condition,
+        path: &KeyPath,
+    ) {
+        let check = self
+            .stack
+            .service(other)
+            .and_then(|service| service.container.healthcheck.as_ref());
+        if condition == Condition::Healthy && check.is_some_and(is_disabled) {
+            let at = path.join("depends_on").join(other);
+            let service = other.clone();
+            self.tell(at, ProblemKind::WaitsForDisabledCheck { service });
+        }
+    }
+
+    /// Checks what the container of a service, or of a task where there is none, refers to.
+    fn container(
+        &mut self,
+        options: &ContainerOptions<F>,
+        path: &KeyPath,
+        service: Option<&ServiceName>,
+    ) {
+        let parts = self.stack.parts();
+        let has_other = service
+            .and_then(|name| parts.services.get(name))
+            .is_some_and(|it| it.more.contains_key("build") || it.more.contains_key("provider"));
+        if options.image.is_none() && !has_other {
+            self.tell(path.clone(), ProblemKind::NoImage);
+        }
+        match &options.attachment {
+            Attachment::Networks(networks) => {
+                for name in networks.keys() {
+                    let names = parts.networks.keys().map(AsRef::as_ref);
+                    self.known("network", name.as_str(), names, || {
+                        path.join("networks").join(name)
+                    });
+                }
+            }
+            Attachment::Mode(mode) => {
+                if let Some(other) = F::known(mode).and_then(|mode| mode.strip_prefix("service:")) {
+                    self.service(other, || path.join("network_mode"));
+                }
+            }
+        }
+        for (index, mount) in options.volumes.iter().enumerate() {
+            if let Some(name) = F::known(mount).and_then(volume_name::<F>) {
+                let names = parts.volumes.keys().map(AsRef::as_ref);
+                self.known("volume", name, names, || path.join("volumes").join(index));
+            }
+        }
+        for (index, file) in options.configs.iter().enumerate() {
+            let names = parts.configs.keys().map(AsRef::as_ref);
+            self.known("config", file.source.as_str(), names, || {
+                path.join("configs").join(index)
+            });
+        }
+        for (index, file) in options.secrets.iter().enumerate() {
+            let names = parts.secrets.keys().map(AsRef::as_ref);
+            self.known("secret", file.source.as_str(), names, || {
+                path.join("secrets").join(index)
+            });
+        }
+        for (index, name) in options.sockets.iter().enumerate() {
+            let at = path.join("sockets").join(index);
+            let names = parts.sockets.keys().map(AsRef::as_ref);
+            self.known("socket", name.as_str(), names, || at.clone());
+            if let Some(socket) = parts.sockets.get(name)
+                && !socket.services.is_empty()
+                && service.is_none_or(|service| !socket.services.contains(service))
+            {
+                let kind = ProblemKind::SocketNotGranted {
+                    socket: name.clone(),
+                    allowed: socket.services.clone(),
+                };
+                self.tell(at, kind);
+            }
+        }
+    }
+
+    fn dags(&mut self) {
+        for (name, dag) in self.stack.dags() {
+            let path = key_path!["dags", name, "tasks"];
+            for (task_name, task) in &dag.tasks {
+                let path = path.join(task_name);
+                for (index, other) in task.after.iter().enumerate() {
+                    let names = dag.tasks.keys().map(AsRef::as_ref);
+                    self.known("task", other.as_str(), names, || {
+                        path.join("after").join(index)
+                    });
+                }
+                for other in task.needs.keys() {
+                    self.service(other.as_str(), || path.join("needs").join(other));
+                }
+                match &task.kind {
+                    TaskKind::Docker(options) => {
+                        self.container(options, &path.join("docker"), None);
+                    }
+                    TaskKind::Exec(exec) => {
+                        self.service(exec.service.as_str(), || path.join("exec").join("service"));
+                    }
+                    TaskKind::Http(http) => {
+                        if let Some(network) = &http.network {
+                            let names = self.stack.networks().keys().map(AsRef::as_ref);
+                            self.known("network", network.as_str(), names, || {
+                                path.join("http").join("network")
+                            });
+                        }
+                    }
+                    TaskKind::Bash(_) => {}
+                }
+            }
+            self.task_cycles(dag, &path);
+        }
+    }
+
+    fn sockets(&mut self) {
+        for (name, socket) in self.stack.sockets() {
+            let path = key_path!["sockets", name];
+            for (index, service) in socket.services.iter().enumerate() {
+                self.service(service.as_str(), || path.join("services").join(index));
+            }
+            if let Some(mode) = socket.mode
+                && mode & 0o007 != 0
+                && !socket.allow_world_access
+            {
+                self.tell(path.join("mode"), ProblemKind::WorldAccess { mode });
+            }
+        }
+    }
+
+    fn policy(&mut self) {
+        let parts = self.stack.parts();
+        for (index, volume) in parts.policy.prevent_destroy.iter().enumerate() {
+            let names = parts.volumes.keys().map(AsRef::as_ref);
+            self.known("volume", volume.as_str(), names, || {
+                key_path!["policy", "prevent_destroy", index]
+            });
+        }
+    }
+
+    /// Finds host ports that two services want which are on at the same time.
+    fn ports(&mut self) {
+        let mut taken: Vec<(Published, ServiceName, KeyPath)> = Vec::new();
+        for (name, service) in self.stack.active_services() {
+            for (index, port) in service.container.ports.iter().enumerate() {
+                let at = key_path!["services", name, "ports", index];
+                let Some(wanted) = F::known(port).and_then(Published::of::<F>) else {
+                    continue;
+                };
+                let clash = taken
+                    .iter()
+                    .find(|(other, _, place)| other.clashes(&wanted) && *place != at);
+                if let Some((_, first, place)) = clash {
+                    let kind = ProblemKind::PortTakenTwice {
+                        port: wanted.to_string(),
+                        first: (first.clone(), place.clone()),
+                        second: name.clone(),
+                    };
+                    self.problems.push(Problem { kind, at });
+                } else {
+                    taken.push((wanted, name.clone(), at));
+                }
+            }
+        }
+    }
+
+    fn container_names(&mut self) {
+        let mut taken: BTreeMap<String, KeyPath> = BTreeMap::new();
+        for (name, service) in self.stack.services() {
+            let Some(fixed) = service.container_name.as_ref().and_then(F::known) else {
+                continue;
+            };
+            let at = key_path!["services", name, "container_name"];
+            match taken.get(fixed) {
+                Some(first) => {
+                    let kind = ProblemKind::ContainerNameTakenTwice {
+                        name: fixed.clone(),
+                        first: first.clone(),
+                    };
+                    self.tell(at, kind);
+                }
+                None => {
+                    taken.insert(fixed.clone(), at);
+                }
+            }
+        }
+    }
+
+    fn service_cycles(&mut self) {
+        let mut waits = Vec::new();
+        for (name, service) in self.stack.services() {
+            for (other, dependency) in &service.depends_on {
+                let at = key_path!["services", name, "depends_on", other];
+                let word = dependency.condition.to_string();
+                waits.push((name.to_string(), other.to_string(), at, word));
+            }
+            waits.extend(network_wait(name, service));
+        }
+        self.cycles("services", &waits);
+    }
+
+    fn task_cycles(&mut self, dag: &Dag<F>, path: &KeyPath) {
+        let mut waits = Vec::new();
+        for (name, task) in &dag.tasks {
+            for (index, other) in task.after.iter().enumerate() {
+                let at = path.join(name).join("after").join(index);
+                waits.push((name.to_string(), other.to_string(), at, "after".to_owned()));
+            }
+        }
+        self.cycles("tasks", &waits);
+    }
+
+    fn cycles(&mut self, kind: &'static str, waits: &[Wait]) {
+        for members in find_cycles(waits) {
+            let at = members[0].1.clone();
+            self.tell(at, ProblemKind::Cycle { kind, members });
+        }
+    }
+}
+
+fn is_disabled<F: Form>(check: &Healthcheck<F>) -> bool {
+    let first = check.test.as_ref().and_then(|test| test.first());
+    check.disable || first.and_then(F::known).is_some_and(|word| word == "NONE")
+}
+
+fn volume_name<F: Form>(mount: &Mount<F>) -> Option<&str> {
+    match &mount.source {
+        MountSource::Volume { volume, .. } => {
+            volume.as_ref().and_then(F::known).map(String::as_str)
+        }
+        MountSource::Bind { .. } | MountSource::Tmpfs { .. } | MountSource::Other { .. } => None,
+    }
+}
+
+fn network_wait<F: Form>(name: &ServiceName, service: &Service<F>) -> Option<Wait> {
+    let Attachment::Mode(mode) = &service.container.attachment else {
+        return None;
+    };
+    let other = F::known(mode)?.strip_prefix("service:")?;
+    let at = key_path!["services", name, "network_mode"];
+    Some((name.to_string(), other.to_owned(), at, "network".to_owned()))
+}
+
+/// Returns a shortest cycle of every knot in a graph, beginning with the member that comes first.
+fn find_cycles(waits: &[Wait]) -> Vec<Vec<(String, KeyPath, String)>> {
+    let mut graph = DiGraph::<&str, usize>::new();
+    let mut nodes = BTreeMap::new();
+    for (index, (from, to, _, _)) in waits.iter().enumerate() {
+        let from = *nodes
+            .entry(from.as_str())
+            .or_insert_with(|| graph.add_node(from));
+        let to = *nodes
+            .entry(to.as_str())
+            .or_insert_with(|| graph.add_node(to));
+        graph.add_edge(from, to, index);
+    }
+    let mut cycles = Vec::new();
+    for knot in tarjan_scc(&graph) {
+        let Some(&start) = knot.iter().min() else {
+            continue;
+        };
+        // A breadth-first walk from the first member back to itself.
+        let mut reached: Vec<(petgraph::graph::NodeIndex, Vec<usize>)> = vec![(start, Vec::new())];
+        let mut at = 0;
+        let mut cycle = None;
+        while at < reached.len() && cycle.is_none() {
+            let (node, path) = reached[at].clone();
+            at += 1;
+            let mut edges: Vec<usize> = graph.edges(node).map(|edge| *edge.weight()).collect();
+            edges.sort_unstable();
+            for edge in edges {
+                let next = nodes[waits[edge].1.as_str()];
+                let mut longer = path.clone();
+                longer.push(edge);
+                if next == start {
+                    cycle = Some(longer);
+                    break;
+                }
+                if knot.contains(&next) && reached.iter().all(|(node, _)| *node != next) {
+                    reached.push((next, longer));
+                }
+            }
+        }
+        cycles.extend(cycle.map(|edges| {
+            edges
+                .into_iter()
+                .map(|edge| {
+                    let (from, _, at, word) = &waits[edge];
+                    (from.clone(), at.clone(), word.clone())
+                })
+                .collect()
+        }));
+    }
+    cycles
+}
+
+/// A range of ports on an address of the host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Published {
+    address: Option<String>,
+    first: u16,
+    last: u16,
+    protocol: super::Protocol,
+}
+
+impl Published {
+    /// Returns what a port takes on the host; `None` where the engine chooses, or a variable decides.
+    fn of<F: Form>(port: &Port<F>) -> Option<Self> {
+        let published = F::known(port.published.as_ref()?)?;
+        let (first, last) = published.split_once('-').unwrap_or((published, published));
+        let address = match &port.host_ip {
+            Some(address) => Some(F::known(address)?.clone()),
+            None => None,
+        };
+        Some(Self {
+            address: address.filter(|address| !matches!(address.as_str(), "" | "0.0.0.0" | "::")),
+            first: first.parse().ok()?,
+            last: last.parse().ok()?,
+            protocol: *F::known(&port.protocol)?,
+        })
+    }
+
+    /// Returns whether both cannot be had. Of a range the engine takes any free one, so it clashes with nothing.
+    fn clashes(&self, other: &Self) -> bool {
+        let same_address = match (&self.address, &other.address) {
+            (Some(one), Some(two)) => one == two,
+            _ => true,
+        };
+        let is_single = self.first == self.last && other.first == other.last;
+        same_address && is_single && self.protocol == other.protocol && self.first == other.first
+    }
+}
+
+impl std::fmt::Display for Published {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Some(address) = &self.address {
+            write!(f, "{address}:")?;
+        }
+        write!(f, "{}", self.first)?;
+        if self.protocol == super::Protocol::Tcp {
+            Ok(())
+        } else {
+            write!(f, "/{}", self.protocol)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cycles(edges: &[(&str, &str)]) -> Vec<Vec<String>> {
+        let waits: Vec<Wait> = edges
+            .iter()
+            .map(|(from, to)| {
+                let at = key_path![from, to];
+                ((*from).to_owned(), (*to).to_owned(), at, String::new())
+            })
+            .collect();
+        find_cycles(&waits)
+            .into_iter()
+            .map(|cycle| cycle.into_iter().map(|(name, _, _)| name).collect())
+            .collect()
+    }
+
+    #[test]
+    fn every_knot_shows_one_short_cycle() {
+        assert_eq!(cycles(&[("a", "b"), ("b", "c")]), Vec::<Vec<String>>::new());
+        assert_eq!(cycles(&[("a", "a")]), [["a"]]);
+        assert_eq!(
+            cycles(&[("a", "b"), ("b", "c"), ("c", "a"), ("c", "d"), ("d", "c")]),
+            [["a", "b", "c"]]
+        );
+        assert_eq!(
+            cycles(&[("a", "b"), ("b", "a"), ("c", "d"), ("d", "c")]).len(),
+            2
+        );
+    }
+}

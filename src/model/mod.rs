@@ -1,0 +1,46 @@
+//! What a stack, its observed counterpart and their names are.
+//!
+//! **Invariant:** only values and pure functions. This room imports no other one, reads nothing and knows no engine.
+
+mod attribute;
+mod causes;
+mod checks;
+mod container;
+mod cron;
+mod desired;
+mod image;
+mod name;
+mod observed;
+mod path;
+mod pipeline;
+mod policy;
+mod quantity;
+mod resource;
+mod secret;
+mod service;
+mod source;
+mod stack;
+mod template;
+mod template_parse;
+mod value;
+
+pub use attribute::*;
+pub use causes::*;
+pub use container::*;
+pub use cron::*;
+pub use desired::*;
+pub use image::*;
+pub use name::*;
+pub use observed::*;
+pub use path::*;
+pub use pipeline::*;
+pub use policy::*;
+pub use quantity::*;
+pub use resource::*;
+pub use secret::*;
+pub use service::*;
+pub use source::*;
+pub use stack::*;
+pub use template::*;
+pub use template_parse::*;
+pub use value::*;
