@@ -13,4 +13,6 @@
 //! ```
 
 pub mod cli;
+pub mod load;
 pub mod model;
+pub mod stackfile;

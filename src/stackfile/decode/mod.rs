@@ -1,0 +1,229 @@
+//! Decodes the merged tree into the types of the model, and collects every mistake on the way.
+//!
+//! One decoder serves both forms: in the template form a text may still hold variables, in the resolved form they are filled in.
+
+mod container;
+mod dag;
+mod deploy;
+mod health;
+mod mount;
+mod network;
+mod port;
+mod reader;
+mod resource;
+mod scalar;
+mod service;
+mod shape;
+mod specification;
+mod stack;
+mod task;
+
+use std::marker::PhantomData;
+use std::path::Path;
+
+use crate::model::{Form, KeyPath, Sources, TemplateText, is_secret_name, mask_url_passwords};
+
+use super::text_position::within_string;
+use super::tree::{Node, Site, Value};
+use super::variables::Variables;
+use super::{Annotation, Code, Diagnostic};
+
+pub(super) use reader::Reader;
+pub(super) use stack::{SERVICE_ONLY, decode_stack, service_keys};
+
+/// Decodes one form of the stack.
+pub(super) struct Decoder<'a, F: Form> {
+    pub(super) sources: &'a Sources,
+    pub(super) variables: &'a Variables<'a>,
+    /// Whether values of this machine are wanted: absolute paths, env files, values of secrets.
+    pub(super) is_resolving: bool,
+    pub(super) told: Vec<Diagnostic>,
+    form: PhantomData<F>,
+}
+
+impl<'a, F: Form> Decoder<'a, F> {
+    pub(super) fn new(
+        sources: &'a Sources,
+        variables: &'a Variables<'a>,
+        is_resolving: bool,
+    ) -> Self {
+        Self {
+            sources,
+            variables,
+            is_resolving,
+            told: Vec::new(),
+            form: PhantomData,
+        }
+    }
+
+    pub(super) fn tell(&mut self, diagnostic: Diagnostic) {
+        self.told.push(diagnostic);
+    }
+
+    /// Tells that a value is of the wrong type, unless a mistake made it so that was told already.
+    pub(super) fn wrong_type(&mut self, node: &Node, path: &KeyPath, expected: &str) {
+        if node.value == Value::Poison {
+            return;
+        }
+        if node
+            .raw_text()
+            .is_some_and(|_| self.variable_in(node).is_some())
+        {
+            let message = format!("{path} cannot depend on a variable");
+            let label = format!("{expected} stands here as it is");
+            self.tell(Diagnostic::error(
+                Code::WrongType,
+                message,
+                node.at.label(label),
+            ));
+            return;
+        }
+        let message = format!("{path} has to be {expected}");
+        self.tell(Diagnostic::error(
+            Code::WrongType,
+            message,
+            node.at.label(node.kind()),
+        ));
+    }
+
+    /// Returns the template of a text that still holds variables.
+    pub(super) fn variable_in<'n>(&self, node: &'n Node) -> Option<&'n TemplateText> {
+        match &node.value {
+            Value::Text(text) => match &text.state {
+                super::tree::TextState::Template(template) => Some(template),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// Tells a mistake in a value that depends on the value's text, and where variables in it were set.
+    pub(super) fn bad_value(
+        &mut self,
+        code: Code,
+        node: &Node,
+        message: String,
+        label: &str,
+        help: Option<String>,
+    ) {
+        let names: Vec<String> = node
+            .raw_text()
+            .and_then(|raw| TemplateText::parse(raw).ok())
+            .map(|text| text.variables().into_iter().map(str::to_owned).collect())
+            .unwrap_or_default();
+        let value = match &node.value {
+            Value::Text(text) => text.known().unwrap_or_default(),
+            _ => "",
+        };
+        let mut message = mask_url_passwords(&message);
+        let label = if names.iter().any(|name| is_secret_name(name)) && !value.is_empty() {
+            message = message.replace(&format!("{value:?}"), "***");
+            "***".to_owned()
+        } else if names.is_empty() || value.is_empty() {
+            label.to_owned()
+        } else {
+            mask_url_passwords(&format!("{value:?}"))
+        };
+        let mut diagnostic = Diagnostic::error(code, message, node.at.label(label));
+        diagnostic.help = help;
+        for name in names {
+            if let Some(annotation) = self.where_set(&name) {
+                diagnostic.secondary.push(annotation);
+            }
+        }
+        self.tell(diagnostic);
+    }
+
+    fn where_set(&self, name: &str) -> Option<Annotation> {
+        use super::variables::Origin;
+        match self.variables.origin(name)? {
+            Origin::Environment => None,
+            Origin::Constant(site) => Some(site.label("set here")),
+            Origin::EnvFile(site) => {
+                let label = match self.variables.constant_site(name) {
+                    Some(over) => {
+                        let path = self.sources.file(over.file).path.display();
+                        let (line, _) =
+                            super::line_and_column(self.sources, over.file, over.span.start);
+                        format!("set here, over {path}:{line}")
+                    }
+                    None => "set here".to_owned(),
+                };
+                Some(site.label(label))
+            }
+        }
+    }
+
+    /// Returns the bytes of the file that a part of a text came from; the whole text where variables were filled in.
+    pub(super) fn part_of(&self, node: &Node, part: std::ops::Range<usize>) -> Site {
+        let Value::Text(text) = &node.value else {
+            return node.at.clone();
+        };
+        if text.known() != Some(text.raw.as_str()) {
+            return node.at.clone();
+        }
+        let source = self
+            .sources
+            .file(node.at.file)
+            .text
+            .as_deref()
+            .unwrap_or_default();
+        let part = part.start + text.offset..part.end + text.offset;
+        Site::new(node.at.file, within_string(source, &node.at.span, part))
+    }
+
+    /// Returns a path of the host: as written in the template form, absolute in the resolved form.
+    pub(super) fn host_path(&self, path: &str) -> String {
+        if !self.is_resolving {
+            return path.to_owned();
+        }
+        let home = self.sources.environment.get("HOME");
+        let expanded = match (path.strip_prefix('~'), home) {
+            (Some(rest), Some(home)) if rest.is_empty() || rest.starts_with('/') => {
+                format!("{home}{rest}")
+            }
+            _ => path.to_owned(),
+        };
+        clean(&self.sources.absolute(Path::new(&expanded)))
+    }
+}
+
+/// Returns a path without `.` and `..`, by text alone as Compose does.
+fn clean(path: &Path) -> String {
+    let mut parts: Vec<std::path::Component<'_>> = Vec::new();
+    for part in path.components() {
+        match part {
+            std::path::Component::CurDir => {}
+            std::path::Component::ParentDir => {
+                if parts.len() > 1 {
+                    parts.pop();
+                }
+            }
+            part => parts.push(part),
+        }
+    }
+    parts
+        .iter()
+        .collect::<std::path::PathBuf>()
+        .to_string_lossy()
+        .into_owned()
+}
+
+/// Splits a text at a sign that does not stand within `${…}`, nor within the brackets of an IPv6 address.
+pub(super) fn split_outside_braces(text: &str, sign: char) -> Vec<&str> {
+    let mut parts = Vec::new();
+    let (mut depth, mut start) = (0_usize, 0);
+    for (at, c) in text.char_indices() {
+        match c {
+            '{' | '[' => depth += 1,
+            '}' | ']' => depth = depth.saturating_sub(1),
+            c if c == sign && depth == 0 => {
+                parts.push(&text[start..at]);
+                start = at + c.len_utf8();
+            }
+            _ => {}
+        }
+    }
+    parts.push(&text[start..]);
+    parts
+}

@@ -1,0 +1,268 @@
+//! Decodes mounts.
+
+use crate::model::{Attributes, Form, KeyPath, Mount, MountSource};
+
+use super::super::tree::Node;
+use super::super::{Code, Diagnostic};
+use super::specification::{BIND, IMAGE_MOUNT, MOUNT, VOLUME_MOUNT};
+use super::{Decoder, Reader, split_outside_braces};
+
+const HELP: &str = "a mount is \"./data:/data:ro\", \"volume:/data\" or { type = \"bind\", source = \"./data\", target = \"/data\" }";
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Bind,
+    Volume,
+    Tmpfs,
+    Other(&'static str),
+}
+
+const KINDS: [(&str, Kind); 6] = [
+    ("bind", Kind::Bind),
+    ("volume", Kind::Volume),
+    ("tmpfs", Kind::Tmpfs),
+    ("image", Kind::Other("image")),
+    ("cluster", Kind::Other("cluster")),
+    ("npipe", Kind::Other("npipe")),
+];
+
+impl<'a, 'n, F: Form> Reader<'_, 'a, 'n, F> {
+    pub(super) fn mounts(&mut self) -> Vec<F::Value<Mount<F>>> {
+        self.with("volumes", |decoder, node, path| {
+            let Some(items) = node.list() else {
+                decoder.wrong_type(node, path, "a list");
+                return None;
+            };
+            let mut mounts = Vec::new();
+            for (index, item) in items.iter().enumerate() {
+                let at = path.join(index);
+                if let Some(template) = decoder.variable_in(item) {
+                    decoder.socket_read_only(item);
+                    mounts.extend(F::raw(template.clone()));
+                } else if item.table().is_some() {
+                    mounts.extend(decoder.long_mount(item, &at).map(F::literal));
+                } else {
+                    mounts.extend(decoder.short_mount(item, &at).map(F::literal));
+                }
+            }
+            Some(mounts)
+        })
+        .unwrap_or_default()
+    }
+}
+
+impl<'a, F: Form> Decoder<'a, F> {
+    fn short_mount(&mut self, node: &Node, path: &KeyPath) -> Option<Mount<F>> {
+        let text = self.known_text(node, path)?;
+        self.socket_read_only(node);
+        let parts = split_outside_braces(&text, ':');
+        let (source, target, options) = match parts.as_slice() {
+            [target] => (None, *target, ""),
+            [source, target] => (Some(*source), *target, ""),
+            [source, target, options] => (Some(*source), *target, *options),
+            _ => ("".into(), "", ""),
+        };
+        if target.is_empty() || source == Some("") {
+            let message = format!("{path}: {text:?} is no mount");
+            self.bad_value(Code::BadMount, node, message, "", Some(HELP.to_owned()));
+            return None;
+        }
+        if !target.starts_with('/') {
+            let message = format!("{path}: {target:?} is no absolute path inside the container");
+            self.bad_value(Code::BadMount, node, message, "", Some(HELP.to_owned()));
+            return None;
+        }
+        let options: Vec<&str> = options.split(',').collect();
+        let selinux = options.iter().find(|option| matches!(**option, "z" | "Z"));
+        let propagation = options.iter().find(|option| {
+            matches!(
+                **option,
+                "rprivate" | "private" | "rshared" | "shared" | "rslave" | "slave"
+            )
+        });
+        let literal = |option: Option<&&str>| option.map(|option| F::literal((*option).to_owned()));
+        let source = match source {
+            Some(path) if path.starts_with(['.', '/', '~']) => MountSource::Bind {
+                path: F::literal(self.host_path(path)),
+                create_host_path: true,
+                propagation: literal(propagation),
+                selinux: literal(selinux),
+            },
+            source => MountSource::Volume {
+                volume: source.map(|volume| F::literal(volume.to_owned())),
+                nocopy: options.contains(&"nocopy"),
+                subpath: None,
+            },
+        };
+        Some(Mount {
+            target: F::literal(clean_target(target)),
+            read_only: F::literal(options.contains(&"ro")),
+            source,
+            options: Attributes::<F>::new(),
+            more: Attributes::<F>::new(),
+        })
+    }
+
+    fn long_mount(&mut self, node: &Node, path: &KeyPath) -> Option<Mount<F>> {
+        let mut reader = Reader::open(self, node, path)?;
+        let kind = reader.choice("type", &KINDS);
+        let target = reader.text("target").map(|target| match F::known(&target) {
+            Some(known) => F::literal(clean_target(known)),
+            None => target,
+        });
+        let source = reader.text("source");
+        let read_only = reader
+            .bool("read_only")
+            .unwrap_or_else(|| F::literal(false));
+        let bind = reader.node("bind");
+        let volume = reader.node("volume");
+        let tmpfs = reader.node("tmpfs");
+        let image = reader.node("image");
+        let more = reader.carry(MOUNT);
+        let kind = match kind {
+            Some(kind) => kind,
+            None if node.get("type").is_some() => return None,
+            None => Kind::Volume,
+        };
+        reader.finish("a mount", &[]);
+        let mut missing = |what: &str| {
+            let message = format!("{path} has no {what}");
+            self.tell(
+                Diagnostic::error(Code::MissingKey, message, node.at.label("")).with_help(HELP),
+            );
+        };
+        if node.get("target").is_none() {
+            missing("target");
+        }
+        if matches!(kind, Kind::Bind) && node.get("source").is_none() {
+            missing("source");
+        }
+        let mut options = Attributes::<F>::new();
+        let source = match kind {
+            Kind::Bind => self.bind(source?, bind, &path.join("bind"), &mut options)?,
+            Kind::Volume => {
+                self.volume_mount(source, volume, &path.join("volume"), &mut options)?
+            }
+            Kind::Tmpfs => self.tmpfs(tmpfs, &path.join("tmpfs"))?,
+            Kind::Other(kind) => {
+                if let Some(node) = image {
+                    let mut reader = Reader::open(self, node, &path.join("image"))?;
+                    options = reader.carry(IMAGE_MOUNT);
+                    reader.finish("image", &[]);
+                }
+                let kind = kind.to_owned();
+                MountSource::Other { kind, source }
+            }
+        };
+        Some(Mount {
+            target: target?,
+            read_only,
+            source,
+            options,
+            more,
+        })
+    }
+
+    fn bind(
+        &mut self,
+        source: F::Value<String>,
+        node: Option<&Node>,
+        path: &KeyPath,
+        options: &mut Attributes<F>,
+    ) -> Option<MountSource<F>> {
+        let source = match F::known(&source) {
+            Some(known) => F::literal(self.host_path(known)),
+            None => source,
+        };
+        let mut bind = (true, None, None);
+        if let Some(node) = node {
+            let mut reader = Reader::open(self, node, path)?;
+            // An empty `bind` means that the path is not made: Compose's own rule.
+            bind.0 = reader.flag("create_host_path").unwrap_or(false);
+            bind.1 = reader.text("propagation");
+            bind.2 = reader.text("selinux");
+            *options = reader.carry(BIND);
+            reader.finish("bind", &[]);
+        }
+        Some(MountSource::Bind {
+            path: source,
+            create_host_path: bind.0,
+            propagation: bind.1,
+            selinux: bind.2,
+        })
+    }
+
+    fn volume_mount(
+        &mut self,
+        source: Option<F::Value<String>>,
+        node: Option<&Node>,
+        path: &KeyPath,
+        options: &mut Attributes<F>,
+    ) -> Option<MountSource<F>> {
+        let (mut nocopy, mut subpath) = (false, None);
+        if let Some(node) = node {
+            let mut reader = Reader::open(self, node, path)?;
+            nocopy = reader.flag("nocopy").unwrap_or(false);
+            subpath = reader.text("subpath");
+            *options = reader.carry(VOLUME_MOUNT);
+            reader.finish("volume", &[]);
+        }
+        Some(MountSource::Volume {
+            volume: source,
+            nocopy,
+            subpath,
+        })
+    }
+
+    fn tmpfs(&mut self, node: Option<&Node>, path: &KeyPath) -> Option<MountSource<F>> {
+        let (mut size, mut mode) = (None, None);
+        if let Some(node) = node {
+            let mut reader = Reader::open(self, node, path)?;
+            size = reader.bytes("size");
+            mode = reader.with("mode", Decoder::known_mode);
+            reader.finish("tmpfs", &[]);
+        }
+        Some(MountSource::Tmpfs { size, mode })
+    }
+
+    /// Warns of a socket that is mounted read-only, which keeps nobody from writing to it.
+    fn socket_read_only(&mut self, node: &Node) {
+        let Some(text) = node.raw_text() else {
+            return;
+        };
+        let parts = split_outside_braces(text, ':');
+        let [source, _, options] = parts.as_slice() else {
+            return;
+        };
+        if !source.ends_with(".sock") || !options.split(',').any(|option| option == "ro") {
+            return;
+        }
+        let is_docker = source.ends_with("docker.sock");
+        let label = if is_docker {
+            "root for whoever connects"
+        } else {
+            "whoever connects can write"
+        };
+        let help = if is_docker {
+            "sockets = [\"docker\"] says so openly; `stackgen explain socket-read-only` has more"
+        } else {
+            "a table [sockets.NAME], and sockets = [\"NAME\"] in the service"
+        };
+        self.tell(
+            Diagnostic::warning(
+                Code::SocketReadOnly,
+                "\":ro\" does not protect a socket",
+                node.at.label(label),
+            )
+            .with_help(help),
+        );
+    }
+}
+
+/// Takes doubled and trailing slashes off a path inside, as Compose does.
+fn clean_target(path: &str) -> String {
+    if !path.starts_with('/') {
+        return path.to_owned();
+    }
+    super::clean(std::path::Path::new(path))
+}

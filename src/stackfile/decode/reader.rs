@@ -1,0 +1,197 @@
+//! Reads the keys of one table. What was asked for is what the table may hold; the rest is told as unknown.
+
+use std::fmt::Debug;
+use std::time::Duration;
+
+use indexmap::IndexMap;
+
+use crate::model::{Bytes, Form, InvalidName, KeyPath};
+
+use super::super::suggest::nearest;
+use super::super::tree::{Node, Table, Value};
+use super::super::{Code, Diagnostic};
+use super::Decoder;
+
+/// A table that is being decoded.
+pub(in super::super) struct Reader<'d, 'a, 'n, F: Form> {
+    pub(super) decoder: &'d mut Decoder<'a, F>,
+    pub(super) path: KeyPath,
+    pub(super) node: &'n Node,
+    table: &'n Table,
+    known: Vec<&'static str>,
+}
+
+impl<'d, 'a, 'n, F: Form> Reader<'d, 'a, 'n, F> {
+    /// Opens a table; what is none is told.
+    pub(in super::super) fn open(
+        decoder: &'d mut Decoder<'a, F>,
+        node: &'n Node,
+        path: &KeyPath,
+    ) -> Option<Self> {
+        let Some(table) = node.table() else {
+            decoder.wrong_type(node, path, "a table");
+            return None;
+        };
+        Some(Self {
+            decoder,
+            path: path.clone(),
+            node,
+            table,
+            known: Vec::new(),
+        })
+    }
+
+    /// Returns the value of a key, null for one that was written as null.
+    pub(super) fn node_or_null(&mut self, key: &'static str) -> Option<&'n Node> {
+        self.known.push(key);
+        self.table.get(key)
+    }
+
+    /// Returns the value of a key; null is absent.
+    pub(super) fn node(&mut self, key: &'static str) -> Option<&'n Node> {
+        self.node_or_null(key)
+            .filter(|node| node.value != Value::Null)
+    }
+
+    pub(super) fn at(&self, key: &str) -> KeyPath {
+        self.path.join(key)
+    }
+
+    /// Decodes the value of a key by a function of the decoder.
+    pub(super) fn with<T>(
+        &mut self,
+        key: &'static str,
+        decode: impl FnOnce(&mut Decoder<'a, F>, &'n Node, &KeyPath) -> Option<T>,
+    ) -> Option<T> {
+        let node = self.node(key)?;
+        let path = self.at(key);
+        decode(self.decoder, node, &path)
+    }
+
+    pub(super) fn text(&mut self, key: &'static str) -> Option<F::Value<String>> {
+        self.with(key, Decoder::text)
+    }
+
+    pub(super) fn bool(&mut self, key: &'static str) -> Option<F::Value<bool>> {
+        self.with(key, |decoder, node, path| {
+            decoder.value(node, path, Decoder::known_bool)
+        })
+    }
+
+    pub(super) fn duration(&mut self, key: &'static str) -> Option<F::Value<Duration>> {
+        self.with(key, |decoder, node, path| {
+            decoder.value(node, path, Decoder::known_duration)
+        })
+    }
+
+    pub(super) fn bytes(&mut self, key: &'static str) -> Option<F::Value<Bytes>> {
+        self.with(key, |decoder, node, path| {
+            decoder.value(node, path, Decoder::known_bytes)
+        })
+    }
+
+    pub(super) fn integer(&mut self, key: &'static str) -> Option<F::Value<i64>> {
+        self.with(key, |decoder, node, path| {
+            decoder.value(node, path, Decoder::known_integer)
+        })
+    }
+
+    pub(super) fn texts(&mut self, key: &'static str) -> Vec<F::Value<String>> {
+        self.with(key, Decoder::texts).unwrap_or_default()
+    }
+
+    pub(super) fn map(&mut self, key: &'static str) -> IndexMap<String, F::Value<String>> {
+        self.with(key, Decoder::map).unwrap_or_default()
+    }
+
+    /// Returns a truth value that cannot depend on a variable.
+    pub(super) fn flag(&mut self, key: &'static str) -> Option<bool> {
+        self.with(key, Decoder::known_bool)
+    }
+
+    /// Returns a number that cannot depend on a variable.
+    pub(super) fn count(&mut self, key: &'static str) -> Option<u32> {
+        self.with(key, Decoder::known_u32)
+    }
+
+    /// Returns a text that cannot depend on a variable.
+    pub(super) fn word(&mut self, key: &'static str) -> Option<String> {
+        self.with(key, Decoder::known_text)
+    }
+
+    /// Returns names, each by its constructor.
+    pub(super) fn names<N: Clone + Debug>(
+        &mut self,
+        key: &'static str,
+        new: fn(String) -> Result<N, InvalidName>,
+    ) -> Vec<N> {
+        self.with(key, |decoder, node, path| {
+            let mut names = Vec::new();
+            for (index, item) in decoder.items(node, path).iter().enumerate() {
+                let at = path.join(index);
+                if let Some(text) = decoder.known_text(item, &at) {
+                    names.extend(decoder.name(item, text, new));
+                }
+            }
+            Some(names)
+        })
+        .unwrap_or_default()
+    }
+
+    /// Returns the one of the words that stands there.
+    pub(super) fn choice<T: Copy>(
+        &mut self,
+        key: &'static str,
+        choices: &[(&str, T)],
+    ) -> Option<T> {
+        self.with(key, |decoder, node, path| {
+            decoder.choice(node, path, choices)
+        })
+    }
+
+    /// Tells that keys which exclude each other are both there.
+    pub(super) fn exclusive(&mut self, keys: &[&'static str]) {
+        let mut here: Vec<(&&str, &Node)> = keys
+            .iter()
+            .filter_map(|key| Some((key, self.table.get(*key)?)))
+            .collect();
+        here.sort_by_key(|(_, node)| (node.key.file, node.key.span.start));
+        if let [(first, first_node), (second, node), ..] = here.as_slice() {
+            let message = format!("{} has {first} and {second}, and can have one", self.path);
+            let diagnostic = Diagnostic::error(Code::ConflictingKeys, message, node.key.label(""))
+                .with_secondary(first_node.key.label("and here"));
+            self.decoder.tell(diagnostic);
+        }
+    }
+
+    /// Tells every key that was not asked for. `what` is what the table is, with its article.
+    pub(super) fn finish(self, what: &str, unsupported: &[&str]) {
+        for (key, node) in self.table {
+            if self.known.contains(&key.as_str()) || key.starts_with("x-") {
+                continue;
+            }
+            if unsupported.contains(&key.as_str()) {
+                let message = format!("{}: stackgen cannot do {key} yet", self.path);
+                let label = "known to Compose";
+                self.decoder.tell(Diagnostic::error(
+                    Code::NotSupported,
+                    message,
+                    node.key.label(label),
+                ));
+                continue;
+            }
+            let message = format!("{what} has no key `{key}`");
+            let mut diagnostic = Diagnostic::error(Code::UnknownKey, message, node.key.label(""));
+            let candidates = self.known.iter().chain(unsupported).copied();
+            if let Some(near) = nearest(key, candidates) {
+                diagnostic = diagnostic.with_help(format!("did you mean {near}?"));
+            }
+            self.decoder.tell(diagnostic);
+        }
+    }
+
+    /// Returns every key that was asked for.
+    pub(super) fn known(&self) -> &[&'static str] {
+        &self.known
+    }
+}

@@ -1,0 +1,242 @@
+//! Decodes networks, volumes, configs, secrets and sockets.
+
+use std::path::PathBuf;
+
+use crate::model::{
+    ContentSource, FileContent, Form, Grant, Ipam, IpamPool, KeyPath, Network, SecretText,
+    ServiceName, Socket, Unset, Volume,
+};
+
+use super::super::fill::unset_variable;
+use super::super::tree::{Node, Value};
+use super::super::{Code, Diagnostic};
+use super::specification::{CONTENT, IPAM, NETWORK, NONE, POOL};
+use super::{Decoder, Reader};
+
+impl<'a, 'n, F: Form> Reader<'_, 'a, 'n, F> {
+    /// Decodes `external`, and the name at the engine; `external = { name = "X" }` is the form of old.
+    fn external(&mut self) -> (bool, Option<F::Value<String>>) {
+        let name = self.text("name");
+        let is_table = self
+            .node("external")
+            .is_some_and(|node| node.table().is_some());
+        if !is_table {
+            return (self.flag("external").unwrap_or(false), name);
+        }
+        let old = self.with("external", |decoder, node, path| {
+            let mut reader = Reader::open(decoder, node, path)?;
+            let name = reader.text("name");
+            reader.finish("external", &[]);
+            name
+        });
+        (true, name.or(old))
+    }
+}
+
+impl<'a, F: Form> Decoder<'a, F> {
+    pub(super) fn network(&mut self, node: &Node, path: &KeyPath) -> Option<Network<F>> {
+        if node.value == Value::Null {
+            return Some(Network::default());
+        }
+        let mut reader = Reader::open(self, node, path)?;
+        let (external, name) = reader.external();
+        let network = Network {
+            name,
+            external,
+            driver: reader.text("driver"),
+            driver_opts: reader.map("driver_opts"),
+            internal: reader.flag("internal").unwrap_or(false),
+            attachable: reader.flag("attachable").unwrap_or(false),
+            enable_ipv6: reader.flag("enable_ipv6"),
+            labels: reader.map("labels"),
+            ipam: reader.with("ipam", Decoder::ipam).unwrap_or_default(),
+            more: reader.carry(NETWORK),
+        };
+        reader.finish("a network", &[]);
+        Some(network)
+    }
+
+    fn ipam(&mut self, node: &Node, path: &KeyPath) -> Option<Ipam<F>> {
+        let mut reader = Reader::open(self, node, path)?;
+        let driver = reader.text("driver");
+        let config = reader
+            .with("config", |decoder, node, path| {
+                let mut pools = Vec::new();
+                for (index, item) in decoder.items(node, path).iter().enumerate() {
+                    let mut reader = Reader::open(decoder, item, &path.join(index))?;
+                    pools.push(IpamPool {
+                        subnet: reader.text("subnet"),
+                        ip_range: reader.text("ip_range"),
+                        gateway: reader.text("gateway"),
+                        more: reader.carry(POOL),
+                    });
+                    reader.finish("an address range", &[]);
+                }
+                Some(pools)
+            })
+            .unwrap_or_default();
+        let more = reader.carry(IPAM);
+        reader.finish("ipam", &[]);
+        Some(Ipam {
+            driver,
+            config,
+            more,
+        })
+    }
+
+    pub(super) fn volume(&mut self, node: &Node, path: &KeyPath) -> Option<Volume<F>> {
+        if node.value == Value::Null {
+            return Some(Volume::default());
+        }
+        let mut reader = Reader::open(self, node, path)?;
+        let (external, name) = reader.external();
+        let mut volume = Volume {
+            name,
+            external,
+            driver: reader.text("driver"),
+            driver_opts: reader.map("driver_opts"),
+            labels: reader.map("labels"),
+            more: reader.carry(NONE),
+        };
+        reader.finish("a volume", &[]);
+        if volume.is_bind()
+            && let Some(device) = volume.driver_opts.get_mut("device")
+            && let Some(path) = F::known(device)
+        {
+            *device = F::literal(self.host_path(path));
+        }
+        Some(volume)
+    }
+
+    /// Decodes a config or a secret; `what` is which of them, with its article.
+    pub(super) fn content(
+        &mut self,
+        node: &Node,
+        path: &KeyPath,
+        what: &str,
+    ) -> Option<FileContent<F>> {
+        let mut reader = Reader::open(self, node, path)?;
+        reader.exclusive(&["file", "content", "environment"]);
+        let file = reader.text("file");
+        let content = reader.text("content");
+        let variable = reader.word("environment");
+        let (is_external, name) = reader.external();
+        let labels = reader.map("labels");
+        let more = reader.carry(CONTENT);
+        reader.finish(what, &[]);
+        let has_source = ["file", "content", "environment", "external", "driver"]
+            .iter()
+            .any(|key| node.get(key).is_some());
+        if !has_source {
+            let message = format!("{path} does not say where its content comes from");
+            self.tell(
+                Diagnostic::error(Code::MissingKey, message, node.at.label("")).with_help(
+                    "one of file = \"PATH\", content = \"TEXT\", environment = \"NAME\"",
+                ),
+            );
+        }
+        let source = match (file, content, variable) {
+            (Some(file), _, _) => ContentSource::File(match F::known(&file) {
+                Some(path) => F::literal(self.host_path(path)),
+                None => file,
+            }),
+            (_, Some(content), _) => ContentSource::Content(content),
+            (_, _, Some(variable)) => self.content_of_variable(node, variable)?,
+            _ if is_external => ContentSource::External,
+            _ if more.contains_key("driver") => ContentSource::Driver,
+            _ => return None,
+        };
+        Some(FileContent {
+            source,
+            name,
+            labels,
+            more,
+        })
+    }
+
+    fn content_of_variable(&mut self, node: &Node, variable: String) -> Option<ContentSource<F>> {
+        let value = if self.is_resolving {
+            match self.variables.lookup(&variable) {
+                Some(value) => SecretText::new(value),
+                None => {
+                    self.unset_content(node, &variable);
+                    return None;
+                }
+            }
+        } else {
+            SecretText::default()
+        };
+        Some(ContentSource::Environment {
+            variable,
+            value: F::literal(value),
+        })
+    }
+
+    fn unset_content(&mut self, node: &Node, variable: &str) {
+        let Some(named) = node.get("environment") else {
+            return;
+        };
+        let unset = Unset {
+            name: variable.to_owned(),
+            span: 0..variable.len(),
+            message: String::new(),
+            is_empty: false,
+        };
+        let site = self.part_of(named, 0..variable.len());
+        let files: Vec<String> = self
+            .sources
+            .with_role(crate::model::FileRole::StackEnv)
+            .map(|(_, file)| file.path.display().to_string())
+            .collect();
+        let label = format!("not in {}, [vars] or the environment", files.join(", "));
+        let told = unset_variable(self.sources, self.variables, &unset, site.label(label));
+        self.tell(told);
+    }
+
+    pub(super) fn socket(&mut self, node: &Node, path: &KeyPath) -> Option<Socket> {
+        let mut reader = Reader::open(self, node, path)?;
+        let socket_path = reader.word("path");
+        let target = reader.word("target");
+        let grants = [("group", Grant::Group), ("mount", Grant::Mount)];
+        let grant = reader.choice("grant", &grants).unwrap_or_default();
+        let mode = reader.with("mode", Decoder::known_mode);
+        let owner = reader.with("owner", Decoder::name_or_number);
+        let group = reader.with("group", Decoder::name_or_number);
+        let allow_world_access = reader.flag("allow_world_access").unwrap_or(false);
+        let optional = reader.flag("optional").unwrap_or(false);
+        let services = reader.names("services", ServiceName::new);
+        reader.finish("a socket", &[]);
+        if node.get("path").is_none() {
+            let message = format!("{path} has no path");
+            self.tell(
+                Diagnostic::error(Code::MissingKey, message, node.key.label(""))
+                    .with_help("path = \"/var/run/docker.sock\""),
+            );
+        }
+        let socket_path = PathBuf::from(socket_path?);
+        if !socket_path.is_absolute() {
+            let message = format!("{path}.path has to be absolute");
+            let at = node.get("path").unwrap_or(node);
+            self.bad_value(Code::BadValue, at, message, "", None);
+            return None;
+        }
+        Some(Socket {
+            path: socket_path,
+            target: target.map(PathBuf::from),
+            grant,
+            mode,
+            owner,
+            group,
+            allow_world_access,
+            optional,
+            services,
+        })
+    }
+
+    fn name_or_number(&mut self, node: &Node, path: &KeyPath) -> Option<String> {
+        match &node.value {
+            Value::Integer { value, .. } => Some(value.to_string()),
+            _ => self.known_text(node, path),
+        }
+    }
+}

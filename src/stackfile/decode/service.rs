@@ -1,0 +1,182 @@
+//! Decodes services.
+
+use indexmap::IndexMap;
+
+use crate::model::{
+    Attribute, Condition, Dependency, Form, KeyPath, Lifecycle, ProfileName, Rerun, Service,
+    ServiceName,
+};
+
+use super::super::tree::{Node, Value};
+use super::super::{Code, Diagnostic};
+use super::specification::SERVICE;
+use super::{Decoder, Reader, deploy};
+
+/// The words for conditions, stackgen's and Compose's.
+pub(super) const CONDITIONS: [(&str, Condition); 6] = [
+    ("started", Condition::Started),
+    ("healthy", Condition::Healthy),
+    ("completed", Condition::Completed),
+    ("service_started", Condition::Started),
+    ("service_healthy", Condition::Healthy),
+    ("service_completed_successfully", Condition::Completed),
+];
+
+impl<'a, F: Form> Decoder<'a, F> {
+    pub(super) fn service(&mut self, node: &Node, path: &KeyPath) -> Option<Service<F>> {
+        let mut reader = Reader::open(self, node, path)?;
+        let service = reader.service();
+        reader.finish("a service", &[]);
+        Some(service)
+    }
+
+    fn dependencies(
+        &mut self,
+        node: &Node,
+        path: &KeyPath,
+    ) -> Option<IndexMap<ServiceName, Dependency>> {
+        let Some(table) = node.table() else {
+            if node.list().is_some_and(<[Node]>::is_empty) {
+                return Some(IndexMap::new());
+            }
+            self.wrong_type(
+                node,
+                path,
+                "a table like { postgres = \"healthy\" }, or a list of names",
+            );
+            return None;
+        };
+        let mut dependencies = IndexMap::new();
+        for (key, inner) in table {
+            let name = self.key_name(key, inner, ServiceName::new);
+            let dependency = self.dependency(inner, &path.join(key));
+            if let Some((name, dependency)) = name.zip(dependency) {
+                dependencies.insert(name, dependency);
+            }
+        }
+        Some(dependencies)
+    }
+
+    fn dependency(&mut self, node: &Node, path: &KeyPath) -> Option<Dependency> {
+        let mut dependency = Dependency {
+            condition: Condition::Started,
+            restart: false,
+            required: true,
+        };
+        if node.table().is_none() {
+            dependency.condition = self.choice(node, path, &CONDITIONS)?;
+            return Some(dependency);
+        }
+        let mut reader = Reader::open(self, node, path)?;
+        // A list of names became a table of empty tables.
+        if let Some(condition) = reader.choice("condition", &CONDITIONS) {
+            dependency.condition = condition;
+        }
+        dependency.restart = reader.flag("restart").unwrap_or(false);
+        dependency.required = reader.flag("required").unwrap_or(true);
+        reader.finish("a dependency", &[]);
+        Some(dependency)
+    }
+}
+
+impl<'a, 'n, F: Form> Reader<'_, 'a, 'n, F> {
+    pub(super) fn service(&mut self) -> Service<F> {
+        let mut container = self.container();
+        let container_name = self.text("container_name");
+        let depends_on = self
+            .with("depends_on", Decoder::dependencies)
+            .unwrap_or_default();
+        let profiles = self.names("profiles", ProfileName::new);
+        let scale = self.count("scale");
+        let mut more = self.carry(SERVICE);
+        if let Some(Attribute::Table(build)) = more.get_mut("build")
+            && !build.contains_key("context")
+        {
+            // Compose's default is the folder of its own file, which is another one than stack.toml's.
+            let folder = self.decoder.host_path(".");
+            build.shift_insert(0, "context".to_owned(), Attribute::Path(F::literal(folder)));
+        }
+        self.extends();
+        let replicas = deploy::settle(&mut container, more.get("deploy"));
+        for (key, other) in deploy::quarrels(&container, scale, more.get("deploy")) {
+            self.quarrel(key, other);
+        }
+        let lifecycle = self.lifecycle();
+        // `mixins` are merged in by now.
+        let _ = self.node("mixins");
+        Service {
+            container,
+            container_name,
+            depends_on,
+            profiles,
+            scale: scale.or(replicas).unwrap_or(1),
+            lifecycle,
+            more,
+        }
+    }
+
+    fn lifecycle(&mut self) -> Lifecycle {
+        let is_oneshot = self.flag("oneshot");
+        let choices = [("changed", Rerun::OnChange), ("always", Rerun::Always)];
+        let rerun = self.choice("rerun", &choices);
+        match (is_oneshot, rerun) {
+            (Some(true), rerun) => Lifecycle::OneShot(rerun.unwrap_or_default()),
+            (None, Some(rerun)) => Lifecycle::OneShot(rerun),
+            _ => Lifecycle::Daemon,
+        }
+    }
+
+    /// Compose refuses an attribute that says something else than its twin in `deploy`.
+    fn quarrel(&mut self, key: &'static str, other: &str) {
+        let Some(node) = self.node(key) else {
+            return;
+        };
+        let message = format!("{}: {key} and {other} have to say the same", self.path);
+        let help = format!("keep one of them; where {other} is, {key} can go");
+        let told = Diagnostic::error(Code::ConflictingKeys, message, node.key.label(""));
+        self.decoder.tell(told.with_help(help));
+    }
+
+    /// `extends` is YAML's way to share.
+    fn extends(&mut self) {
+        let Some(node) = self.node("extends") else {
+            return;
+        };
+        let message = format!(
+            "{}: extends is YAML's way to share; stack.toml has mixins",
+            self.path
+        );
+        let help = "[mixins.NAME] with what is shared, and mixins = [\"NAME\"] in the services";
+        let told = Diagnostic::error(Code::NotSupported, message, node.key.label(""));
+        self.decoder.tell(told.with_help(help));
+    }
+}
+
+/// Makes one-shots of services that someone waits for as completed, unless they say that they are none.
+pub(super) fn imply_oneshots<F: Form>(
+    services: &mut IndexMap<ServiceName, Service<F>>,
+    awaited: &[ServiceName],
+    tree: Option<&Node>,
+    told: &mut Vec<Diagnostic>,
+) {
+    for name in awaited {
+        let said = tree
+            .and_then(|tree| tree.get(name.as_str()))
+            .and_then(|node| node.get("oneshot"));
+        if let Some(node) = said
+            && node.value == Value::Bool(false)
+        {
+            let message = format!("services.{name} never ends, and a service waits for its end");
+            told.push(
+                Diagnostic::error(Code::ConflictingKeys, message, node.at.label(""))
+                    .with_help("oneshot = true, or wait for it as \"healthy\" or \"started\""),
+            );
+            continue;
+        }
+        if let Some(service) = services.get_mut(name)
+            && service.lifecycle == Lifecycle::Daemon
+        {
+            service.lifecycle = Lifecycle::OneShot(Rerun::default());
+        }
+    }
+}

@@ -1,0 +1,351 @@
+//! Decodes the whole: every top-level table, into the parts of a stack.
+
+use std::fmt::Debug;
+use std::hash::Hash;
+
+use indexmap::IndexMap;
+
+use crate::model::{
+    Attachment, Compat, Condition, ConfigName, Dag, DagName, Form, InvalidName, KeyPath, LintLevel,
+    NetworkName, Policy, ProjectName, SecretName, Service, ServiceName, SocketName, StackParts,
+    TaskKind, VolumeName,
+};
+
+use super::super::reading::Selection;
+use super::super::tree::Node;
+use super::super::{Code, Diagnostic};
+use super::service::imply_oneshots;
+use super::specification::TOP;
+use super::{Decoder, Reader};
+
+/// Keys of a service that a task's container has no use for.
+pub(in super::super) const SERVICE_ONLY: [&str; 7] = [
+    "container_name",
+    "depends_on",
+    "profiles",
+    "scale",
+    "deploy",
+    "oneshot",
+    "rerun",
+];
+
+/// Top-level keys of compose files, with what stack.toml has in their place.
+const HABITS: [(&str, &str); 3] = [
+    ("version", "stack.toml needs no version; take the line out"),
+    ("name", "[stack] name = \"…\""),
+    ("include", "[stack] include = [\"…\"]"),
+];
+
+/// Decodes one form of the stack; `None` where even its name is missing.
+pub(in super::super) fn decode_stack<F: Form>(
+    decoder: &mut Decoder<'_, F>,
+    root: &Node,
+    selection: &Selection,
+) -> Option<StackParts<F>> {
+    let top = KeyPath::default();
+    let mut reader = Reader::open(decoder, root, &top)?;
+    let stack = reader.head(selection);
+    let vars = reader.map("vars");
+    let mut services = reader.section("services", ServiceName::new, Decoder::service);
+    let mut networks = reader.section("networks", NetworkName::new, Decoder::network);
+    let volumes = reader.section("volumes", VolumeName::new, Decoder::volume);
+    let configs = reader.section("configs", ConfigName::new, |decoder, node, path| {
+        decoder.content(node, path, "a config")
+    });
+    let secrets = reader.section("secrets", SecretName::new, |decoder, node, path| {
+        decoder.content(node, path, "a secret")
+    });
+    let sockets = reader.section("sockets", SocketName::new, Decoder::socket);
+    let mut dags = reader.section("dags", DagName::new, Decoder::dag);
+    let policy = reader.with("policy", Decoder::policy).unwrap_or_default();
+    // Laid into the services by now, or of no concern to the stack itself.
+    for key in ["defaults", "mixins", "overlays", "render"] {
+        let _ = reader.node(key);
+    }
+    let more = reader.carry(TOP);
+    reader.finish_top();
+    attach_to_default(&mut services, &mut dags, &mut networks);
+    let awaited = awaited(&services, &dags);
+    imply_oneshots(
+        &mut services,
+        &awaited,
+        root.get("services"),
+        &mut decoder.told,
+    );
+    let folder = decoder.sources.folder.clone();
+    let (name, description, compat) = stack?;
+    let mut profiles = selection.profiles.clone();
+    if let Some(more) = decoder.variables.outside("COMPOSE_PROFILES") {
+        let names = more
+            .split(',')
+            .map(str::trim)
+            .filter(|name| !name.is_empty());
+        profiles.extend(names.filter_map(|name| crate::model::ProfileName::new(name).ok()));
+    }
+    Some(StackParts {
+        name,
+        description,
+        compose_file: folder.join("generated/docker-compose.yml"),
+        folder,
+        services,
+        networks,
+        volumes,
+        configs,
+        secrets,
+        sockets,
+        dags,
+        policy,
+        compat,
+        profiles,
+        vars,
+        more,
+    })
+}
+
+/// Returns every key that a service may have.
+pub(in super::super) fn service_keys<F: Form>(
+    decoder: &mut Decoder<'_, F>,
+    node: &Node,
+) -> Vec<&'static str> {
+    let path = KeyPath::default();
+    let Some(mut reader) = Reader::open(decoder, node, &path) else {
+        return Vec::new();
+    };
+    let _ = reader.service();
+    reader.known().to_vec()
+}
+
+/// Attaches to the network `default` what names no network, and declares it where something uses it.
+fn attach_to_default<F: Form>(
+    services: &mut IndexMap<ServiceName, Service<F>>,
+    dags: &mut IndexMap<DagName, Dag<F>>,
+    networks: &mut IndexMap<NetworkName, crate::model::Network<F>>,
+) {
+    let Ok(default) = NetworkName::new("default") else {
+        return;
+    };
+    for service in services.values_mut() {
+        if let Attachment::Networks(attached) = &mut service.container.attachment {
+            if attached.is_empty() {
+                attached.insert(default.clone(), crate::model::Endpoint::default());
+            }
+            if attached.contains_key(&default) && !networks.contains_key(&default) {
+                networks.insert(default.clone(), crate::model::Network::default());
+            }
+        }
+    }
+    // A task joins it only where services are, so that no network is made for nothing.
+    if !networks.contains_key(&default) {
+        return;
+    }
+    for task in dags.values_mut().flat_map(|dag| dag.tasks.values_mut()) {
+        if let TaskKind::Docker(options) = &mut task.kind
+            && let Attachment::Networks(attached) = &mut options.attachment
+            && attached.is_empty()
+        {
+            attached.insert(default.clone(), crate::model::Endpoint::default());
+        }
+    }
+}
+
+/// Returns the services that something waits for as completed.
+fn awaited<F: Form>(
+    services: &IndexMap<ServiceName, Service<F>>,
+    dags: &IndexMap<DagName, Dag<F>>,
+) -> Vec<ServiceName> {
+    let by_services = services
+        .values()
+        .flat_map(|service| &service.depends_on)
+        .filter(|(_, dependency)| dependency.condition == Condition::Completed)
+        .map(|(name, _)| name.clone());
+    let by_tasks = dags
+        .values()
+        .flat_map(|dag| dag.tasks.values())
+        .flat_map(|task| &task.needs)
+        .filter(|(_, condition)| **condition == Condition::Completed)
+        .map(|(name, _)| name.clone());
+    by_services.chain(by_tasks).collect()
+}
+
+impl<'a, 'n, F: Form> Reader<'_, 'a, 'n, F> {
+    /// Decodes `[stack]`.
+    fn head(&mut self, selection: &Selection) -> Option<(ProjectName, Option<String>, Compat)> {
+        let folder_name = self.decoder.sources.folder.file_name();
+        let from_folder = project_name(&folder_name.unwrap_or_default().to_string_lossy());
+        let Some(node) = self.node("stack") else {
+            let name = selection.project.clone().or(from_folder);
+            return name.map(|name| (name, None, Compat::default()));
+        };
+        let path = self.at("stack");
+        let mut reader = Reader::open(self.decoder, node, &path)?;
+        let name = reader.with("name", |decoder, node, path| {
+            let text = decoder.known_text(node, path)?;
+            decoder.name(node, text, ProjectName::new)
+        });
+        let description = reader.word("description");
+        let compats = [("gentle", Compat::Gentle), ("strict", Compat::Strict)];
+        let compat = reader.choice("compat", &compats).unwrap_or_default();
+        let _ = reader.choice("engine", &[("docker", ())]);
+        let _ = reader.known_texts("include");
+        let _ = reader.known_texts("env_files");
+        reader.required_version();
+        reader.finish("stack", &[]);
+        let has_name = node.get("name").is_some();
+        let name = match selection.project.clone().or(name) {
+            Some(name) => Some(name),
+            // A name that is none was told; another stands in for it, so that the rest is checked all the same.
+            None if has_name => from_folder.or_else(|| ProjectName::new("stack").ok()),
+            None => from_folder,
+        };
+        name.map(|name| (name, description, compat))
+    }
+
+    fn required_version(&mut self) {
+        let wanted = self.word("required_version");
+        let (Some(wanted), Some(node)) = (wanted, self.node.get("required_version")) else {
+            return;
+        };
+        let own = env!("CARGO_PKG_VERSION");
+        let numbers = |text: &str| -> Vec<u64> {
+            text.trim_start_matches(['>', '=', '^', '~', ' ', 'v'])
+                .split('.')
+                .map_while(|part| part.parse().ok())
+                .collect()
+        };
+        if numbers(&wanted) > numbers(own) {
+            let message = format!("this stack needs stackgen {wanted}");
+            let label = format!("this is stackgen {own}");
+            self.decoder.tell(Diagnostic::error(
+                Code::RequiredVersion,
+                message,
+                node.at.label(label),
+            ));
+        }
+    }
+
+    /// Decodes a table of named things.
+    fn section<N: Eq + Hash + Debug, T>(
+        &mut self,
+        key: &'static str,
+        new: fn(String) -> Result<N, InvalidName>,
+        mut decode: impl FnMut(&mut Decoder<'a, F>, &Node, &KeyPath) -> Option<T>,
+    ) -> IndexMap<N, T> {
+        self.with(key, |decoder, node, path| {
+            let Some(table) = node.table() else {
+                decoder.wrong_type(node, path, "a table of tables");
+                return None;
+            };
+            let mut section = IndexMap::new();
+            for (key, inner) in table {
+                let name = decoder.key_name(key, inner, new);
+                let thing = decode(decoder, inner, &path.join(key));
+                section.extend(name.zip(thing));
+            }
+            Some(section)
+        })
+        .unwrap_or_default()
+    }
+
+    /// Tells unknown top-level tables; habits of YAML by name.
+    fn finish_top(self) {
+        let Some(table) = self.node.table() else {
+            return;
+        };
+        for (key, node) in table {
+            if let Some(rest) = key.strip_prefix("x-") {
+                // It is carried into the compose file, where nothing reads it.
+                let message = format!("{key} is YAML's way to share; stack.toml has mixins");
+                let help = format!("[mixins.{rest}], and mixins = [{rest:?}] in the services");
+                self.decoder.tell(
+                    Diagnostic::warning(Code::UnknownKey, message, node.key.label(""))
+                        .with_help(help),
+                );
+            }
+        }
+        let habits: Vec<(&str, &Node, &str)> = HABITS
+            .iter()
+            .filter_map(|(key, help)| Some((*key, table.get(*key)?, *help)))
+            .collect();
+        for (key, node, help) in &habits {
+            let message = format!("stack.toml has no key `{key}`");
+            self.decoder.tell(
+                Diagnostic::error(Code::UnknownKey, message, node.key.label("")).with_help(*help),
+            );
+        }
+        let mut reader = self;
+        for (key, _, _) in habits {
+            let _ = match key {
+                "version" => reader.node("version"),
+                "name" => reader.node("name"),
+                _ => reader.node("include"),
+            };
+        }
+        reader.finish("stack.toml", &[]);
+    }
+}
+
+impl<'a, F: Form> Decoder<'a, F> {
+    fn policy(&mut self, node: &Node, path: &KeyPath) -> Option<Policy> {
+        let mut reader = Reader::open(self, node, path)?;
+        let mut policy = Policy {
+            sensitive: reader.known_texts("sensitive"),
+            ..Policy::default()
+        };
+        for text in reader.known_texts("ignore") {
+            policy.ignore.push(KeyPath::new(text.split('.')));
+        }
+        policy.prevent_destroy = reader
+            .with("prevent_destroy", Decoder::volume_references)
+            .unwrap_or_default();
+        policy.lints = reader
+            .with("lints", |decoder, node, path| {
+                let levels = [
+                    ("off", LintLevel::Off),
+                    ("warn", LintLevel::Warn),
+                    ("fail", LintLevel::Fail),
+                ];
+                let Some(table) = node.table() else {
+                    decoder.wrong_type(node, path, "a table");
+                    return None;
+                };
+                let mut lints = std::collections::BTreeMap::new();
+                for (key, inner) in table {
+                    if let Some(level) = decoder.choice(inner, &path.join(key), &levels) {
+                        lints.insert(key.clone(), level);
+                    }
+                }
+                Some(lints)
+            })
+            .unwrap_or_default();
+        reader.finish("policy", &[]);
+        Some(policy)
+    }
+
+    fn volume_references(&mut self, node: &Node, path: &KeyPath) -> Option<Vec<VolumeName>> {
+        let mut volumes = Vec::new();
+        for (index, item) in self.items(node, path).iter().enumerate() {
+            let Some(text) = self.known_text(item, &path.join(index)) else {
+                continue;
+            };
+            match text.strip_prefix("volume:") {
+                Some(name) => volumes.extend(self.name(item, name.to_owned(), VolumeName::new)),
+                None => {
+                    let message = format!("{text:?} names no volume");
+                    let help = format!("write \"volume:{text}\"");
+                    self.bad_value(Code::BadValue, item, message, "", Some(help));
+                }
+            }
+        }
+        Some(volumes)
+    }
+}
+
+/// Makes a project name of a folder's, as Compose does.
+fn project_name(folder: &str) -> Option<ProjectName> {
+    let kept: String = folder
+        .to_lowercase()
+        .chars()
+        .filter(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-'))
+        .collect();
+    ProjectName::new(kept.trim_start_matches(['_', '-'])).ok()
+}

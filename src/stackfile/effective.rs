@@ -1,0 +1,219 @@
+//! Makes of the raw tables what each service and task is in effect: defaults below mixins below its own keys.
+
+use super::decode::SERVICE_ONLY;
+use super::layers::{empty_at, lists_to_maps, merge, settle};
+use super::reading::Selection;
+use super::suggest::nearest;
+use super::tree::{Node, Site, Table, Value};
+use super::{Code, Diagnostic};
+
+/// Keys of `default_args` that belong to the DAG itself.
+const DAG_ARGS: [&str; 2] = ["start_date", "end_date"];
+
+/// Makes maps of lists wherever the file describes containers, in overlays too.
+pub(super) fn prepare(root: &mut Node) {
+    prepare_tables(root);
+    for overlay in entries(root, "overlays") {
+        prepare_tables(overlay);
+    }
+}
+
+fn prepare_tables(root: &mut Node) {
+    for section in ["services", "mixins"] {
+        entries(root, section).for_each(lists_to_maps);
+    }
+    if let Some(service) = child(root, "defaults").and_then(|defaults| child(defaults, "service")) {
+        lists_to_maps(service);
+    }
+    for dag in entries(root, "dags") {
+        for task in entries(dag, "tasks") {
+            for kind in ["docker", "exec"] {
+                if let Some(node) = child(task, kind) {
+                    lists_to_maps(node);
+                }
+            }
+        }
+    }
+    for section in ["networks", "volumes", "configs", "secrets"] {
+        entries(root, section).for_each(lists_to_maps);
+    }
+}
+
+fn child<'n>(node: &'n mut Node, key: &str) -> Option<&'n mut Node> {
+    node.table_mut()?.get_mut(key)
+}
+
+fn entries<'n>(node: &'n mut Node, key: &str) -> impl Iterator<Item = &'n mut Node> {
+    child(node, key)
+        .and_then(Node::table_mut)
+        .into_iter()
+        .flat_map(|table| table.values_mut())
+}
+
+/// Lays the selected overlays over the base.
+pub(super) fn lay_overlays(root: &mut Node, selection: &Selection, told: &mut Vec<Diagnostic>) {
+    for name in &selection.overlays {
+        let overlays = root.get("overlays");
+        if let Some(overlay) = overlays.and_then(|overlays| overlays.get(name)).cloned() {
+            merge(root, overlay_at(overlay, root), &[], told);
+            continue;
+        }
+        let known: Vec<&str> = overlays
+            .and_then(Node::table)
+            .map(|table| table.keys().map(String::as_str).collect())
+            .unwrap_or_default();
+        let site = match overlays {
+            Some(overlays) => overlays.key.clone(),
+            None => Site::new(root.at.file, 0..0),
+        };
+        let message = format!("there is no overlay {name:?}");
+        let diagnostic = Diagnostic::error(Code::UnknownOverlay, message, site.label(""));
+        told.push(match nearest(name, known.iter().copied()) {
+            Some(near) => diagnostic.with_help(format!("did you mean {near}?")),
+            None => diagnostic.with_help(format!("[overlays.{name}.services.…] makes it")),
+        });
+    }
+}
+
+/// An overlay merges into the root as a table; an empty one must not move the root's place.
+fn overlay_at(overlay: Node, root: &Node) -> Node {
+    Node {
+        at: root.at.clone(),
+        key: root.key.clone(),
+        ..overlay
+    }
+}
+
+/// Replaces every service, and every `docker` task, by what it is in effect.
+pub(super) fn lay(root: &mut Node, told: &mut Vec<Diagnostic>) {
+    let defaults = root
+        .get("defaults")
+        .and_then(|defaults| defaults.get("service"))
+        .cloned();
+    let mixins = root
+        .get("mixins")
+        .and_then(Node::table)
+        .cloned()
+        .unwrap_or_default();
+    for (name, service) in named(root, "services") {
+        let base = defaults.clone().unwrap_or_else(|| empty_at(&service.at));
+        let path = ["services", name];
+        lay_one(service, base, &mixins, &[], &path, told);
+    }
+    for (dag_name, dag) in named(root, "dags") {
+        let args = take_default_args(dag);
+        for (name, task) in named(dag, "tasks") {
+            let path = ["dags", dag_name, "tasks", name];
+            if let Some(args) = &args
+                && task.table().is_some()
+            {
+                lay_over(task, args.clone(), &path, told);
+            }
+            if let Some(docker) = child(task, "docker")
+                && docker.table().is_some()
+            {
+                let base = empty_at(&docker.at);
+                let mut path = path.to_vec();
+                path.push("docker");
+                lay_one(docker, base, &mixins, &SERVICE_ONLY, &path, told);
+            }
+        }
+    }
+}
+
+fn named<'n>(node: &'n mut Node, key: &str) -> impl Iterator<Item = (&'n str, &'n mut Node)> {
+    child(node, key)
+        .and_then(Node::table_mut)
+        .into_iter()
+        .flat_map(|table| table.iter_mut())
+        .map(|(name, node)| (name.as_str(), node))
+}
+
+/// Returns the default args of a DAG's tasks; dates among them become the DAG's.
+fn take_default_args(dag: &mut Node) -> Option<Node> {
+    let table = dag.table_mut()?;
+    let mut args = table.get("default_args")?.clone();
+    for key in DAG_ARGS {
+        if let Some(date) = args.table_mut()?.shift_remove(key)
+            && !table.contains_key(key)
+        {
+            table.insert(key.to_owned(), date);
+        }
+    }
+    Some(args)
+}
+
+/// Lays `node` over `base` and puts the result in its place.
+fn lay_over(node: &mut Node, mut base: Node, path: &[&str], told: &mut Vec<Diagnostic>) {
+    let own = std::mem::replace(node, empty_at(&node.at.clone()));
+    let (at, key) = (own.at.clone(), own.key.clone());
+    merge(&mut base, own, path, told);
+    *node = Node { at, key, ..base };
+}
+
+fn lay_one(
+    node: &mut Node,
+    mut base: Node,
+    mixins: &Table,
+    left_out: &[&str],
+    path: &[&str],
+    told: &mut Vec<Diagnostic>,
+) {
+    if node.table().is_none() {
+        return;
+    }
+    let mut is_incomplete = false;
+    for item in node.get("mixins").and_then(Node::list).unwrap_or_default() {
+        let Some(name) = item.raw_text() else {
+            continue;
+        };
+        match mixins.get(name) {
+            Some(mixin) => {
+                let mut mixin = mixin.clone();
+                if let Some(table) = mixin.table_mut() {
+                    table.retain(|key, _| !left_out.contains(&key.as_str()));
+                }
+                give_way(&mut base, &mixin);
+                merge(&mut base, mixin, path, told);
+            }
+            None => {
+                is_incomplete = true;
+                told.push(unknown_mixin(name, item, mixins, path));
+            }
+        }
+    }
+    give_way(&mut base, node);
+    lay_over(node, base, path, told);
+    settle(node, path, told);
+    // Whether something is missing cannot be said while a mixin is.
+    if is_incomplete
+        && let Value::Table(table) = &mut node.value
+        && !table.contains_key("image")
+    {
+        table.insert(
+            "image".to_owned(),
+            Node::new(Value::Poison, node.at.clone()),
+        );
+    }
+}
+
+/// `networks` and `network_mode` exclude each other, so that of a higher layer takes away that of a lower one.
+fn give_way(base: &mut Node, over: &Node) {
+    for (key, other) in [("networks", "network_mode"), ("network_mode", "networks")] {
+        if over.get(key).is_some()
+            && let Some(table) = base.table_mut()
+        {
+            table.shift_remove(other);
+        }
+    }
+}
+
+fn unknown_mixin(name: &str, item: &Node, mixins: &Table, path: &[&str]) -> Diagnostic {
+    let message = format!("{} uses a mixin that does not exist", path.join("."));
+    let label = format!("no [mixins.{name}] in stack.toml");
+    let diagnostic = Diagnostic::error(Code::UnknownMixin, message, item.at.label(label));
+    match nearest(name, mixins.keys().map(String::as_str)) {
+        Some(near) => diagnostic.with_help(format!("did you mean {near}?")),
+        None => diagnostic,
+    }
+}

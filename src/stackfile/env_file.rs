@@ -1,0 +1,241 @@
+//! Reads env files by Compose's rules: `#` after a blank begins a comment, single quotes are literal, double quotes know escapes and may
+//! span lines, `export` and `K: v` are fine, and a bare name takes its value from the environment.
+
+use std::ops::Range;
+
+/// One variable of an env file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct EnvEntry {
+    pub(super) name: String,
+    /// The value; `None` for a bare name.
+    pub(super) value: Option<EnvValue>,
+    /// The bytes of the whole entry.
+    pub(super) span: Range<usize>,
+}
+
+/// A value, and whether `${…}` in it are variables.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct EnvValue {
+    pub(super) text: String,
+    pub(super) is_literal: bool,
+}
+
+/// A line that is no variable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct EnvMistake {
+    pub(super) message: String,
+    pub(super) span: Range<usize>,
+}
+
+/// Parses an env file. Lines that are none are told apart from those that are.
+pub(super) fn parse(text: &str) -> (Vec<EnvEntry>, Vec<EnvMistake>) {
+    let mut entries = Vec::new();
+    let mut mistakes = Vec::new();
+    let mut at = text.len() - text.trim_start_matches('\u{feff}').len();
+    while at < text.len() {
+        let line_end = text[at..].find('\n').map_or(text.len(), |end| at + end);
+        let line = &text[at..line_end];
+        let trimmed = line.trim_start();
+        if trimmed.trim().is_empty() || trimmed.starts_with('#') {
+            at = line_end + 1;
+            continue;
+        }
+        let start = at + (line.len() - trimmed.len());
+        match entry(text, start, line_end) {
+            Ok((entry, end)) => {
+                entries.push(entry);
+                at = end;
+            }
+            Err(mistake) => {
+                mistakes.push(mistake);
+                at = line_end + 1;
+            }
+        }
+    }
+    (entries, mistakes)
+}
+
+/// Parses the entry that begins at `start`; returns it with where the next line begins.
+fn entry(text: &str, start: usize, line_end: usize) -> Result<(EnvEntry, usize), EnvMistake> {
+    let line = &text[start..line_end];
+    let skipped = match line.strip_prefix("export") {
+        Some(rest) if rest.starts_with([' ', '\t']) => line.len() - rest.trim_start().len(),
+        _ => 0,
+    };
+    let line = &line[skipped..];
+    let mistake = |message: String| EnvMistake {
+        message,
+        span: start..start + text[start..line_end].trim_end().len(),
+    };
+    let name_end = line.find(['=', ':']);
+    let name = line[..name_end.unwrap_or(line.len())].trim_end();
+    let name = match name_end {
+        // A comment may follow a bare name.
+        None => name.split(" #").next().unwrap_or(name).trim_end(),
+        Some(_) => name,
+    };
+    let is_name = !name.is_empty()
+        && name
+            .chars()
+            .all(|c| c.is_alphanumeric() || matches!(c, '_' | '.' | '-' | '[' | ']'));
+    if !is_name {
+        return Err(mistake("this is no variable of an env file".to_owned()));
+    }
+    let Some(name_end) = name_end else {
+        let entry = EnvEntry {
+            name: name.to_owned(),
+            value: None,
+            span: start..start + skipped + name.len(),
+        };
+        return Ok((entry, line_end + 1));
+    };
+    let value_line = &line[name_end + 1..];
+    let blank = value_line.len() - value_line.trim_start_matches([' ', '\t', '\r']).len();
+    let value_start = start + skipped + name_end + 1 + blank;
+    let (value, end) = match text[value_start..].chars().next() {
+        Some(quote @ ('"' | '\'')) => {
+            let close = closing_quote(&text[value_start + 1..], quote)
+                .ok_or_else(|| mistake(format!("the quote {quote} is never closed")))?;
+            let inner = &text[value_start + 1..value_start + 1 + close];
+            let value = EnvValue {
+                text: if quote == '"' {
+                    unescape(inner)
+                } else {
+                    inner.to_owned()
+                },
+                is_literal: quote == '\'',
+            };
+            (value, value_start + close + 2)
+        }
+        _ => {
+            let value = unquoted(text[value_start..line_end.max(value_start)].trim_end());
+            let end = value_start + value.len();
+            let value = EnvValue {
+                text: value.to_owned(),
+                is_literal: false,
+            };
+            (value, end)
+        }
+    };
+    let entry = EnvEntry {
+        name: name.to_owned(),
+        value: Some(value),
+        span: start..end,
+    };
+    let next = text[end..].find('\n').map_or(text.len(), |at| end + at + 1);
+    Ok((entry, next))
+}
+
+/// Cuts a comment off an unquoted value: a `#` with a blank before it.
+fn unquoted(value: &str) -> &str {
+    let comment = value
+        .char_indices()
+        .find(|(at, c)| *c == '#' && (*at == 0 || value[..*at].ends_with([' ', '\t'])))
+        .map_or(value.len(), |(at, _)| at);
+    value[..comment].trim_end()
+}
+
+fn closing_quote(text: &str, quote: char) -> Option<usize> {
+    let mut is_escaped = false;
+    for (at, c) in text.char_indices() {
+        if is_escaped {
+            is_escaped = false;
+        } else if c == '\\' {
+            is_escaped = true;
+        } else if c == quote {
+            return Some(at);
+        }
+    }
+    None
+}
+
+fn unescape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        if c != '\\' {
+            out.push(c);
+            continue;
+        }
+        match chars.next() {
+            Some('n') => out.push('\n'),
+            Some('r') => out.push('\r'),
+            Some('t') => out.push('\t'),
+            // A dollar that is escaped is none of a variable.
+            Some('$') => out.push_str("$$"),
+            Some(c @ ('"' | '\\' | '\'')) => out.push(c),
+            Some(c) => {
+                out.push('\\');
+                out.push(c);
+            }
+            None => out.push('\\'),
+        }
+    }
+    out
+}
+
+/// Returns the entries of a file of the format `raw`: what stands behind the first `=` is the value, quotes and `$` included.
+pub(super) fn raw_entries(text: &str) -> impl Iterator<Item = (&str, Option<&str>)> {
+    let lines = text
+        .trim_start_matches('\u{feff}')
+        .lines()
+        .map(str::trim_start);
+    lines
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .map(|line| match line.split_once('=') {
+            Some((name, value)) => (name.trim_end(), Some(value)),
+            None => (line.trim_end(), None),
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn values(text: &str) -> Vec<(String, Option<String>)> {
+        let (entries, mistakes) = parse(text);
+        assert_eq!(mistakes, [], "{text}");
+        entries
+            .into_iter()
+            .map(|entry| (entry.name, entry.value.map(|value| value.text)))
+            .collect()
+    }
+
+    #[test]
+    fn values_are_quoted_and_commented_as_in_compose() {
+        for (text, name, value) in [
+            ("A=b", "A", Some("b")),
+            ("A = b # c", "A", Some("b")),
+            ("A=b#c", "A", Some("b#c")),
+            ("A=#c", "A", Some("")),
+            ("A='b # $c'", "A", Some("b # $c")),
+            ("A=\"b\\nc\" # d", "A", Some("b\nc")),
+            ("A=\"b\nc\"\n", "A", Some("b\nc")),
+            ("export A=b", "A", Some("b")),
+            ("A: b", "A", Some("b")),
+            ("A", "A", None),
+            ("A=", "A", Some("")),
+            ("A=http://x:1/?a=b", "A", Some("http://x:1/?a=b")),
+            ("A=b\r\n", "A", Some("b")),
+            ("\u{feff}A=b", "A", Some("b")),
+        ] {
+            let expected = vec![(name.to_owned(), value.map(str::to_owned))];
+            assert_eq!(values(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn lines_that_are_no_variables_are_told() {
+        let (entries, mistakes) = parse("A=b\n== x\nB='open\nC=d\n");
+        assert_eq!(entries.len(), 2);
+        let spans: Vec<_> = mistakes.into_iter().map(|mistake| mistake.span).collect();
+        assert_eq!(spans, [4..8, 9..16]);
+    }
+
+    #[test]
+    fn raw_values_are_taken_as_they_stand() {
+        let found: Vec<_> = raw_entries("# no\nA='x' # y\n\n  B=$C=d\nE\n").collect();
+        let expected = [("A", Some("'x' # y")), ("B", Some("$C=d")), ("E", None)];
+        assert_eq!(found, expected);
+    }
+}

@@ -1,0 +1,279 @@
+//! Takes the texts of a tree apart, and either keeps their variables for rendering or fills them in.
+
+use std::collections::BTreeSet;
+
+use crate::model::{FileRole, Minds, Operator, Segment, Sources, TemplateText, Unset};
+
+use super::suggest::nearest;
+use super::text_position::within_string;
+use super::tree::{Node, Site, Text, TextState, Value};
+use super::variables::{Origin, Variables};
+use super::{Code, Diagnostic};
+
+/// Keys whose texts a shell reads, where a `$` is often the shell's.
+const SHELL_KEYS: [&str; 5] = ["command", "entrypoint", "test", "content", "bash"];
+
+/// What becomes of variables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    Keep,
+    Resolve,
+}
+
+/// Fills in one tree.
+pub(super) struct Filler<'a> {
+    pub(super) sources: &'a Sources,
+    pub(super) variables: &'a Variables<'a>,
+    pub(super) mode: Mode,
+    pub(super) told: Vec<Diagnostic>,
+    /// Places that were told already: a mixin is filled in once for each service that uses it.
+    seen: BTreeSet<(usize, usize, String)>,
+}
+
+impl<'a> Filler<'a> {
+    pub(super) fn new(sources: &'a Sources, variables: &'a Variables<'a>, mode: Mode) -> Self {
+        Self {
+            sources,
+            variables,
+            mode,
+            told: Vec::new(),
+            seen: BTreeSet::new(),
+        }
+    }
+
+    /// Fills in every text of a tree.
+    pub(super) fn fill(&mut self, node: &mut Node) {
+        self.walk(node, false);
+    }
+
+    fn walk(&mut self, node: &mut Node, is_shell: bool) {
+        match &mut node.value {
+            Value::Table(table) => {
+                for (key, inner) in table.iter_mut() {
+                    self.walk(inner, is_shell || SHELL_KEYS.contains(&key.as_str()));
+                }
+            }
+            Value::List(items) => items.iter_mut().for_each(|item| self.walk(item, is_shell)),
+            Value::Text(text) => {
+                if let Some(state) = self.text(text, &node.at, is_shell) {
+                    text.state = state;
+                } else {
+                    node.value = Value::Poison;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Returns what a text becomes; `None` after a mistake that was told.
+    fn text(&mut self, text: &Text, at: &Site, is_shell: bool) -> Option<TextState> {
+        if !text.raw.contains('$') {
+            return Some(TextState::Known(text.raw.clone()));
+        }
+        let parsed = match TemplateText::parse(&text.raw) {
+            Ok(parsed) => parsed,
+            Err(error) => {
+                let site = self.place(text, at, error.span());
+                if self.is_new(&site, "") {
+                    let diagnostic =
+                        Diagnostic::error(Code::BadVariable, error.to_string(), site.label(""));
+                    self.told
+                        .push(diagnostic.with_help("${NAME}, or $$ for a plain dollar"));
+                }
+                return None;
+            }
+        };
+        let parsed = if is_shell {
+            self.shell_dollars(text, at, parsed)
+        } else {
+            parsed
+        };
+        match self.mode {
+            Mode::Keep => {
+                let kept = self.variables.keep(&parsed);
+                Some(match plain(&kept) {
+                    Some(plain) => TextState::Known(plain),
+                    None => TextState::Template(kept),
+                })
+            }
+            Mode::Resolve => {
+                let ready = self.variables.with_constants(&parsed);
+                match ready.resolve(&|name| self.variables.outside(name)) {
+                    Ok(resolved) => Some(TextState::Known(resolved)),
+                    Err(unset) => {
+                        for unset in unset {
+                            self.tell_unset(text, at, &unset);
+                        }
+                        None
+                    }
+                }
+            }
+        }
+    }
+
+    /// Gives `$NAME` without braces its own text as default where a shell reads it, and warns where nobody sets it.
+    fn shell_dollars(&mut self, text: &Text, at: &Site, mut parsed: TemplateText) -> TemplateText {
+        for segment in &mut parsed.segments {
+            let Segment::Variable(variable) = segment else {
+                continue;
+            };
+            let is_braced = text.raw[variable.span.start..].starts_with("${");
+            let name = variable.name.clone();
+            if is_braced || self.variables.constant_site(&name).is_some() {
+                continue;
+            }
+            if self.variables.outside(&name).is_none() {
+                let site = self.place(text, at, variable.span.clone());
+                if self.is_new(&site, &name) {
+                    let message = format!("${name} is no variable that stackgen knows");
+                    let label = "kept as it stands, for the shell";
+                    self.told.push(
+                        Diagnostic::warning(Code::UnescapedDollar, message, site.label(label))
+                            .with_help(format!("write $${name} if it is the shell's")),
+                    );
+                }
+            }
+            let own = TemplateText::plain(format!("${name}"));
+            variable.operator = Operator::Default(Minds::Unset, own);
+        }
+        parsed
+    }
+
+    fn place(&self, text: &Text, at: &Site, part: std::ops::Range<usize>) -> Site {
+        let source = self
+            .sources
+            .file(at.file)
+            .text
+            .as_deref()
+            .unwrap_or_default();
+        let part = part.start + text.offset..part.end + text.offset;
+        Site::new(at.file, within_string(source, &at.span, part))
+    }
+
+    fn is_new(&mut self, site: &Site, name: &str) -> bool {
+        self.seen
+            .insert((site.file.0, site.span.start, name.to_owned()))
+    }
+
+    fn tell_unset(&mut self, text: &Text, at: &Site, unset: &Unset) {
+        let site = self.place(text, at, unset.span.clone());
+        if !self.is_new(&site, &unset.name) {
+            return;
+        }
+        let site = self.name_within(site, &unset.name);
+        let earlier = self.told.iter_mut().find(|diagnostic| {
+            diagnostic.code == Code::UnsetVariable
+                && diagnostic.message.split(' ').next() == Some(unset.name.as_str())
+        });
+        if let Some(earlier) = earlier {
+            earlier.secondary.push(site.label("and here"));
+            return;
+        }
+        let label = self.where_it_was_sought(unset);
+        let told = unset_variable(self.sources, self.variables, unset, site.label(label));
+        self.told.push(told);
+    }
+
+    /// Narrows `${NAME:?…}` down to the name.
+    fn name_within(&self, site: Site, name: &str) -> Site {
+        let source = self
+            .sources
+            .file(site.file)
+            .text
+            .as_deref()
+            .unwrap_or_default();
+        let found = source
+            .get(site.span.clone())
+            .and_then(|text| text.find(name));
+        match found {
+            Some(at) => {
+                let start = site.span.start + at;
+                Site::new(site.file, start..start + name.len())
+            }
+            None => site,
+        }
+    }
+
+    fn where_it_was_sought(&self, unset: &Unset) -> String {
+        if unset.is_empty {
+            return match self.variables.origin(&unset.name) {
+                Some(Origin::EnvFile(site)) => {
+                    let path = self.sources.file(site.file).path.display();
+                    format!("set to nothing in {path}")
+                }
+                _ => "set to nothing in the environment".to_owned(),
+            };
+        }
+        let files: Vec<String> = self
+            .sources
+            .with_role(FileRole::StackEnv)
+            .map(|(_, file)| file.path.display().to_string())
+            .collect();
+        let files = files.join(", ");
+        if files.is_empty() {
+            "not in [vars] or the environment".to_owned()
+        } else {
+            format!("not in {files}, [vars] or the environment")
+        }
+    }
+}
+
+/// Returns the text of a template that holds no variable.
+fn plain(text: &TemplateText) -> Option<String> {
+    text.segments
+        .iter()
+        .map(|segment| match segment {
+            Segment::Plain(text) => Some(text.as_str()),
+            Segment::Variable(_) => None,
+        })
+        .collect()
+}
+
+/// Makes the diagnostic for a variable that has no value.
+pub(super) fn unset_variable(
+    sources: &Sources,
+    variables: &Variables<'_>,
+    unset: &Unset,
+    primary: super::Annotation,
+) -> Diagnostic {
+    let name = &unset.name;
+    let message = match (unset.message.as_str(), unset.is_empty) {
+        ("", false) => format!("{name} is not set and has no default"),
+        ("", true) => format!("{name} is empty and has no default"),
+        (message, _) => format!("{name} is not set: {message}"),
+    };
+    let diagnostic = Diagnostic::error(Code::UnsetVariable, message, primary).about_values();
+    if unset.is_empty {
+        return diagnostic.with_help(format!("${{{name}-}} takes nothing for a value"));
+    }
+    if let Some(near) = nearest(name, variables.names()) {
+        let site = match variables.origin(near) {
+            Some(Origin::EnvFile(site) | Origin::Constant(site)) => Some(site),
+            _ => None,
+        };
+        if let Some(site) = site {
+            let path = sources.file(site.file).path.display();
+            let (line, _) = super::line_and_column(sources, site.file, site.span.start);
+            return diagnostic.with_help(format!(
+                "{near} is set in {path}:{line}; did you mean that one?"
+            ));
+        }
+    }
+    diagnostic.with_help(how_to_set(sources, name))
+}
+
+fn how_to_set(sources: &Sources, name: &str) -> String {
+    let env = sources.with_role(FileRole::StackEnv).next();
+    let example = sources.with_role(FileRole::EnvExample).next();
+    let path = env.map_or_else(
+        || ".env".into(),
+        |(_, file)| file.path.display().to_string(),
+    );
+    let exists = env.is_some_and(|(_, file)| file.text.is_some());
+    match example {
+        Some(_) if !exists => {
+            format!("cp .env.example {path}, and give {name} a value there")
+        }
+        _ => format!("echo '{name}=…' >> {path}"),
+    }
+}

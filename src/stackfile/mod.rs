@@ -1,0 +1,24 @@
+//! What the user wrote, where, and what is wrong with it.
+//!
+//! **Invariant:** it never stops at the first mistake and never reads a file: the same [`Sources`](crate::model::Sources) give the same
+//! diagnostics.
+
+mod decode;
+mod diagnostic;
+mod effective;
+mod env_file;
+mod fill;
+mod include;
+mod layers;
+mod places;
+mod problem;
+mod reading;
+mod suggest;
+mod syntax;
+mod text_position;
+mod tree;
+mod variables;
+
+pub use diagnostic::*;
+pub use places::{Place, Places, line_and_column};
+pub use reading::{Reading, Selection, read};

@@ -1,0 +1,305 @@
+//! From [`Sources`] to the two forms of a stack.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use crate::model::{
+    FileId, Form, KeyPath, ProfileName, ProjectName, Resolved, Sources, Stack, Template,
+};
+
+use super::decode::{Decoder, decode_stack, service_keys};
+use super::fill::{Filler, Mode};
+use super::problem::Telling;
+use super::suggest::nearest;
+use super::tree::{Node, Site, Value};
+use super::variables::Variables;
+use super::{Code, Concern, Diagnostic, Place, Places, effective, include, syntax};
+
+/// What of stack.toml is asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Selection {
+    /// A project name that goes before `[stack] name`.
+    pub project: Option<ProjectName>,
+    /// Overlays, in the order in which they are laid over the base.
+    pub overlays: Vec<String>,
+    /// Profiles to switch on; `COMPOSE_PROFILES` adds to them.
+    pub profiles: Vec<ProfileName>,
+}
+
+/// What was read.
+#[derive(Debug, Clone)]
+pub struct Reading {
+    /// The stack with its `${…}` kept; `None` where the file itself has an error.
+    pub template: Option<Stack<Template>>,
+    /// The stack with its variables filled in; `None` where there is any error.
+    pub resolved: Option<Stack<Resolved>>,
+    /// Every mistake, in the order of the files.
+    pub diagnostics: Vec<Diagnostic>,
+    /// Where each value came from.
+    pub places: Places,
+}
+
+/// Reads a stack. Every mistake there is becomes a diagnostic.
+pub fn read(sources: &Sources, selection: &Selection) -> Reading {
+    let mut told = Vec::new();
+    let files = syntax::parse_all(sources, &mut told);
+    let joined = if told.is_empty() {
+        include::join(files, &mut told)
+    } else {
+        // The rest cannot be read, so nothing more is said about it.
+        None
+    };
+    let Some(mut root) = joined else {
+        return Reading {
+            template: None,
+            resolved: None,
+            diagnostics: told,
+            places: Places::default(),
+        };
+    };
+    include::tell_missing(sources, &root, &mut told);
+    effective::prepare(&mut root);
+    effective::lay_overlays(&mut root, selection, &mut told);
+    let layers = layer_sites(&root);
+    let variables = Variables::collect(sources, &root, &mut told);
+    fragment_keys(sources, &variables, &root, &mut told);
+    effective::lay(&mut root, &mut told);
+    let places = places_of(&root, sources);
+    let reader = FormReader {
+        sources,
+        selection,
+        variables: &variables,
+        places: &places,
+    };
+    let (template, by_file) = reader.read::<Template>(&root, Mode::Keep);
+    let (resolved, by_values) = reader.read::<Resolved>(&root, Mode::Resolve);
+    let known: HashSet<_> = by_file.iter().map(identity).collect();
+    told.extend(by_file);
+    told.extend(
+        by_values
+            .into_iter()
+            .filter(|diagnostic| !known.contains(&identity(diagnostic)))
+            .map(Diagnostic::about_values),
+    );
+    let diagnostics = settle(told, &layers);
+    let is_wrong = |concern: Option<Concern>| {
+        diagnostics.iter().any(|diagnostic| {
+            diagnostic.is_error() && concern.is_none_or(|concern| diagnostic.concern == concern)
+        })
+    };
+    Reading {
+        template: template.filter(|_| !is_wrong(Some(Concern::File))),
+        resolved: resolved.filter(|_| !is_wrong(None)),
+        diagnostics,
+        places,
+    }
+}
+
+/// Reads one form out of the merged tree.
+struct FormReader<'a> {
+    sources: &'a Sources,
+    selection: &'a Selection,
+    variables: &'a Variables<'a>,
+    places: &'a Places,
+}
+
+impl FormReader<'_> {
+    fn read<F: Form>(&self, root: &Node, mode: Mode) -> (Option<Stack<F>>, Vec<Diagnostic>) {
+        let mut tree = root.clone();
+        let mut filler = Filler::new(self.sources, self.variables, mode);
+        if let Some(table) = tree.table_mut() {
+            for (key, node) in table.iter_mut() {
+                match key.as_str() {
+                    // These are read in the effective services already.
+                    "mixins" | "defaults" | "overlays" | "policy" | "render" => {}
+                    "vars" => self.fill_vars(&mut filler, node, mode),
+                    _ => filler.fill(node),
+                }
+            }
+        }
+        let mut told = filler.told;
+        let mut decoder = Decoder::<F>::new(self.sources, self.variables, mode == Mode::Resolve);
+        let parts = decode_stack(&mut decoder, &tree, self.selection);
+        told.append(&mut decoder.told);
+        let stack = parts.and_then(|parts| match Stack::new(parts) {
+            Ok(stack) => Some(stack),
+            Err(problems) => {
+                let telling = Telling {
+                    sources: self.sources,
+                    places: self.places,
+                    tree: &tree,
+                };
+                told.extend(
+                    problems
+                        .iter()
+                        .filter_map(|problem| telling.diagnostic(problem)),
+                );
+                None
+            }
+        });
+        (stack, told)
+    }
+
+    /// Fills in `[vars]`, but for those that the environment or an env file overrides.
+    fn fill_vars(&self, filler: &mut Filler<'_>, node: &mut Node, mode: Mode) {
+        let Some(table) = node.table_mut() else {
+            return;
+        };
+        for (name, node) in table.iter_mut() {
+            let outside = self.variables.outside(name);
+            match outside {
+                Some(value) if mode == Mode::Resolve => {
+                    node.value = Value::Text(super::tree::Text::raw(value));
+                }
+                _ => filler.fill(node),
+            }
+        }
+    }
+}
+
+type Identity = (FileId, usize, usize, Code);
+
+fn identity(diagnostic: &Diagnostic) -> Identity {
+    diagnostic.sort_key()
+}
+
+/// Sorts what was told, and tells once what is the same mistake in several services.
+fn settle(mut told: Vec<Diagnostic>, layers: &HashMap<Site, String>) -> Vec<Diagnostic> {
+    told.sort_by_key(identity);
+    let mut settled: Vec<Diagnostic> = Vec::new();
+    let mut counts: BTreeMap<usize, usize> = BTreeMap::new();
+    for diagnostic in told {
+        match settled.last() {
+            Some(last) if identity(last) == identity(&diagnostic) => {
+                if last.message != diagnostic.message {
+                    *counts.entry(settled.len() - 1).or_default() += 1;
+                }
+            }
+            _ => settled.push(diagnostic),
+        }
+    }
+    for (index, diagnostic) in settled.iter_mut().enumerate() {
+        let at = Site::new(diagnostic.primary.file, diagnostic.primary.span.clone());
+        let Some(layer) = layers.get(&at) else {
+            continue;
+        };
+        if diagnostic.code.name().starts_with("bad-") {
+            let label = &mut diagnostic.primary.label;
+            let comma = if label.is_empty() { "" } else { ", " };
+            label.push_str(&format!("{comma}through {layer}"));
+        }
+        if let Some(more) = counts.get(&index) {
+            let services = if *more == 1 { "service" } else { "services" };
+            let note = match layer.strip_prefix("mixins.") {
+                Some(_) => format!("the same in {more} more {services} that use {layer}"),
+                None => format!("the same in {more} more {services}"),
+            };
+            diagnostic.notes.push(note);
+        }
+    }
+    settled
+}
+
+/// Returns for each place of a value in a mixin or the defaults which of them it is in.
+fn layer_sites(root: &Node) -> HashMap<Site, String> {
+    let mut sites = HashMap::new();
+    if let Some(mixins) = root.get("mixins").and_then(Node::table) {
+        for (name, mixin) in mixins {
+            collect_sites(mixin, &format!("mixins.{name}"), &mut sites);
+        }
+    }
+    if let Some(service) = root.get("defaults").and_then(|node| node.get("service")) {
+        collect_sites(service, "defaults.service", &mut sites);
+    }
+    sites
+}
+
+fn collect_sites(node: &Node, layer: &str, sites: &mut HashMap<Site, String>) {
+    sites.insert(node.at.clone(), layer.to_owned());
+    sites.insert(node.key.clone(), layer.to_owned());
+    match &node.value {
+        Value::Table(table) => table
+            .values()
+            .for_each(|inner| collect_sites(inner, layer, sites)),
+        Value::List(items) => items
+            .iter()
+            .for_each(|inner| collect_sites(inner, layer, sites)),
+        _ => {}
+    }
+}
+
+/// Tells unknown keys of mixins and defaults, which no service may use.
+fn fragment_keys(
+    sources: &Sources,
+    variables: &Variables<'_>,
+    root: &Node,
+    told: &mut Vec<Diagnostic>,
+) {
+    let empty = super::layers::empty_at(&root.at);
+    let known = service_keys(
+        &mut Decoder::<Template>::new(sources, variables, false),
+        &empty,
+    );
+    let mixins = root.get("mixins").and_then(Node::table);
+    let mixins = mixins.into_iter().flat_map(|table| table.values());
+    let defaults = root.get("defaults").and_then(|node| node.get("service"));
+    for fragment in mixins.chain(defaults) {
+        let Some(table) = fragment.table() else {
+            told.push(Diagnostic::error(
+                Code::WrongType,
+                "a mixin has to be a table",
+                fragment.at.label(fragment.kind()),
+            ));
+            continue;
+        };
+        for (key, node) in table {
+            if known.contains(&key.as_str()) || key.starts_with("x-") {
+                continue;
+            }
+            let message = format!("a service has no key `{key}`");
+            let mut diagnostic = Diagnostic::error(Code::UnknownKey, message, node.key.label(""));
+            if let Some(near) = nearest(key, known.iter().copied()) {
+                diagnostic = diagnostic.with_help(format!("did you mean {near}?"));
+            }
+            told.push(diagnostic);
+        }
+    }
+}
+
+fn places_of(root: &Node, sources: &Sources) -> Places {
+    let starts: Vec<Vec<usize>> = sources
+        .files
+        .iter()
+        .map(|file| {
+            let text = file.text.as_deref().unwrap_or_default();
+            text.match_indices('\n').map(|(at, _)| at + 1).collect()
+        })
+        .collect();
+    let mut places = Places::default();
+    walk_places(root, &KeyPath::default(), &starts, &mut places);
+    places
+}
+
+fn walk_places(node: &Node, path: &KeyPath, starts: &[Vec<usize>], places: &mut Places) {
+    let file = node.key.file;
+    let line = starts[file.0].partition_point(|start| *start <= node.key.span.start) + 1;
+    let place = Place {
+        file,
+        span: node.at.span.clone(),
+        key: node.key.span.clone(),
+        line,
+    };
+    places.insert(path.clone(), place);
+    match &node.value {
+        Value::Table(table) => {
+            for (key, inner) in table {
+                walk_places(inner, &path.join(key), starts, places);
+            }
+        }
+        Value::List(items) => {
+            for (index, inner) in items.iter().enumerate() {
+                walk_places(inner, &path.join(index), starts, places);
+            }
+        }
+        _ => {}
+    }
+}
