@@ -13,6 +13,7 @@
 //! ```
 
 pub mod cli;
+pub mod compose;
 pub mod load;
 pub mod model;
 pub mod stackfile;

@@ -1,0 +1,305 @@
+//! An imported stack as the text of stack.toml.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use crate::model::KeyPath;
+
+use super::item::{Item, Table, Toml};
+use super::project::Imported;
+use super::toml_text::{key, lines, string};
+use super::{ImportWarning, toml_text};
+
+/// A line should not be longer.
+const WIDTH: usize = 100;
+/// Tables that read better as tables, unless they have one entry.
+const TABLES: [&str; 5] = ["environment", "healthcheck", "labels", "build", "deploy"];
+/// Sections whose entries are always tables of their own.
+const SECTIONS: [&str; 2] = ["services", "mixins"];
+
+/// The text of stack.toml.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// The text.
+    pub text: String,
+    /// Where each key and each item of a list stands in it.
+    keys: Vec<(Range<usize>, KeyPath)>,
+}
+
+impl Written {
+    /// Returns the path of the key or item that stands at a byte of the text.
+    pub fn path_at(&self, byte: usize) -> Option<&KeyPath> {
+        self.keys
+            .iter()
+            .filter(|(range, _)| range.contains(&byte))
+            .min_by_key(|(range, _)| range.len())
+            .map(|(_, path)| path)
+    }
+}
+
+impl Imported {
+    /// Writes stack.toml. What `left_out` names becomes a comment, with the reason above it.
+    pub fn write(&self, left_out: &BTreeMap<KeyPath, String>) -> Written {
+        let mut writer = Writer {
+            text: String::new(),
+            keys: Vec::new(),
+            left_out,
+        };
+        let names: Vec<String> = self
+            .request
+            .iter()
+            .map(|file| file.display().to_string())
+            .collect();
+        writer.text = format!("# Made by: stackgen import {}\n", names.join(" "));
+        writer.body(&self.tables, &KeyPath::default());
+        Written {
+            text: writer.text,
+            keys: writer.keys,
+        }
+    }
+
+    /// Returns the warnings: those of the import, and one for each part that `left_out` names.
+    pub fn warnings_with(&self, left_out: &BTreeMap<KeyPath, String>) -> Vec<ImportWarning> {
+        let mut warnings: BTreeSet<ImportWarning> = self.warnings.iter().cloned().collect();
+        for (path, reason) in left_out {
+            let at = find(&self.tables, path.keys()).map_or_else(Default::default, |item| item.at);
+            let (file, line) = self.place(at);
+            warnings.insert(ImportWarning {
+                path: file,
+                line,
+                message: format!("{path} is left as a comment: {reason}"),
+            });
+        }
+        warnings.into_iter().collect()
+    }
+}
+
+fn find<'t>(table: &'t Table, keys: &[String]) -> Option<&'t Item> {
+    let (first, rest) = keys.split_first()?;
+    let mut item = table.get(first)?;
+    for key in rest {
+        item = match &item.value {
+            Toml::Table(table) => table.get(key)?,
+            Toml::List(items) => items.get(key.parse::<usize>().ok()?)?,
+            _ => return None,
+        };
+    }
+    Some(item)
+}
+
+struct Writer<'a> {
+    text: String,
+    keys: Vec<(Range<usize>, KeyPath)>,
+    left_out: &'a BTreeMap<KeyPath, String>,
+}
+
+impl Writer<'_> {
+    /// Writes the entries of a table: those that fit on lines first, then the tables.
+    fn body(&mut self, table: &Table, path: &KeyPath) {
+        let mut tables = Vec::new();
+        for (name, item) in table {
+            let at = path.join(name);
+            if let Some(reason) = self.left_out.get(&at) {
+                self.comment_out(name, item, reason);
+            } else if self.is_table(name, item, &at) {
+                tables.push((at, item));
+            } else {
+                self.comments(item, &at);
+                self.entry(name, item, &at);
+            }
+        }
+        for (at, item) in tables {
+            let Some(inner) = item.table() else { continue };
+            let has_own_lines = inner.is_empty()
+                || inner
+                    .iter()
+                    .any(|(name, item)| !self.is_table(name, item, &at.join(name)));
+            if has_own_lines {
+                self.header(item, &at);
+            }
+            self.body(inner, &at);
+        }
+    }
+
+    fn header(&mut self, item: &Item, path: &KeyPath) {
+        self.text.push('\n');
+        if let Some(comment) = &item.comment {
+            self.text.push_str(&format!("# {comment}\n"));
+        }
+        let start = self.text.len();
+        let names: Vec<String> = path.keys().iter().map(|name| key(name)).collect();
+        self.text.push_str(&format!("[{}]\n", names.join(".")));
+        self.keys.push((start..self.text.len(), path.clone()));
+    }
+
+    /// Returns whether an entry has a header of its own.
+    fn is_table(&self, name: &str, item: &Item, path: &KeyPath) -> bool {
+        let Some(table) = item.table() else {
+            return false;
+        };
+        if self.left_out.contains_key(path) || item.is_null() {
+            return false;
+        }
+        let keys = path.keys();
+        if keys.len() == 1 || (keys.len() == 2 && SECTIONS.contains(&keys[0].as_str())) {
+            return true;
+        }
+        if table.is_empty() {
+            return false;
+        }
+        let has_left_out = self.left_out.keys().any(|left| path.leads_to(left));
+        let is_block = TABLES.contains(&name) && table.len() > 1;
+        has_left_out || is_block || key(name).len() + 3 + inline(item).len() > WIDTH
+    }
+
+    /// Writes what is said above an entry: its comment, and what is left out within it.
+    fn comments(&mut self, item: &Item, path: &KeyPath) {
+        if let Some(comment) = &item.comment {
+            self.text.push_str(&format!("# {comment}\n"));
+        }
+        if let Toml::List(items) = &item.value {
+            for (index, inner) in items.iter().enumerate() {
+                let at = path.join(index);
+                for (name, value) in inner.table().into_iter().flatten() {
+                    if let Some(reason) = self.left_out.get(&at.join(name)) {
+                        self.comment_out(
+                            &format!("{}.{index}.{name}", path.last().unwrap_or_default()),
+                            value,
+                            reason,
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    fn comment_out(&mut self, name: &str, item: &Item, reason: &str) {
+        self.text.push_str(&format!("# {reason}:\n"));
+        let name = if name.contains('.') {
+            name.to_owned()
+        } else {
+            key(name)
+        };
+        self.text
+            .push_str(&format!("# {name} = {}\n", inline(item)));
+    }
+
+    fn entry(&mut self, name: &str, item: &Item, path: &KeyPath) {
+        let start = self.text.len();
+        self.text.push_str(&key(name));
+        self.keys.push((start..self.text.len(), path.clone()));
+        self.text.push_str(" = ");
+        match &item.value {
+            Toml::Text(text) if text.trim_end_matches('\n').contains('\n') => {
+                self.text.push_str(&lines(text));
+            }
+            Toml::List(items) => self.list(items, path, self.text.len() - start),
+            _ => self.inline(item, path),
+        }
+        self.text.push('\n');
+    }
+
+    fn list(&mut self, items: &[Item], path: &KeyPath, before: usize) {
+        let is_short = before
+            + items
+                .iter()
+                .map(|item| inline(item).len() + 2)
+                .sum::<usize>()
+            <= WIDTH;
+        let has_lines = items
+            .iter()
+            .any(|item| matches!(&item.value, Toml::Text(text) if text.contains('\n')));
+        let is_left_out = |index: usize| self.left_out.contains_key(&path.join(index));
+        let has_left_out = (0..items.len()).any(is_left_out);
+        if is_short && !has_lines && !has_left_out {
+            self.text.push('[');
+            for (index, item) in items.iter().enumerate() {
+                if index > 0 {
+                    self.text.push_str(", ");
+                }
+                self.item(item, &path.join(index));
+            }
+            self.text.push(']');
+            return;
+        }
+        self.text.push_str("[\n");
+        for (index, item) in items.iter().enumerate() {
+            let at = path.join(index);
+            if let Some(reason) = self.left_out.get(&at) {
+                self.text
+                    .push_str(&format!("  # {reason}:\n  # {},\n", inline(item)));
+                continue;
+            }
+            self.text.push_str("  ");
+            self.item(item, &at);
+            self.text.push_str(",\n");
+        }
+        self.text.push(']');
+    }
+
+    fn item(&mut self, item: &Item, path: &KeyPath) {
+        let start = self.text.len();
+        match &item.value {
+            Toml::Text(text) if text.contains('\n') => self.text.push_str(&lines(text)),
+            _ => self.inline(item, path),
+        }
+        self.keys.push((start..self.text.len(), path.clone()));
+    }
+
+    /// Writes a value on one line.
+    fn inline(&mut self, item: &Item, path: &KeyPath) {
+        match &item.value {
+            Toml::Text(text) => self.text.push_str(&string(text)),
+            Toml::Bare(text) => self.text.push_str(text),
+            Toml::List(items) => {
+                self.text.push('[');
+                for (index, item) in items.iter().enumerate() {
+                    if index > 0 {
+                        self.text.push_str(", ");
+                    }
+                    self.inline(item, &path.join(index));
+                }
+                self.text.push(']');
+            }
+            Toml::Table(table) => {
+                let kept: Vec<(&String, &Item)> = table
+                    .iter()
+                    .filter(|(name, _)| !self.left_out.contains_key(&path.join(name)))
+                    .collect();
+                self.text.push_str(if kept.is_empty() { "{" } else { "{ " });
+                for (index, (name, item)) in kept.iter().enumerate() {
+                    if index > 0 {
+                        self.text.push_str(", ");
+                    }
+                    let at = path.join(name);
+                    let start = self.text.len();
+                    self.text.push_str(&key(name));
+                    self.keys.push((start..self.text.len(), at.clone()));
+                    self.text.push_str(" = ");
+                    self.inline(item, &at);
+                }
+                self.text.push_str(if kept.is_empty() { "}" } else { " }" });
+            }
+        }
+    }
+}
+
+/// Returns a value on one line.
+fn inline(item: &Item) -> String {
+    match &item.value {
+        Toml::Text(text) => toml_text::string(text),
+        Toml::Bare(text) => text.clone(),
+        Toml::List(items) => {
+            let items: Vec<String> = items.iter().map(inline).collect();
+            format!("[{}]", items.join(", "))
+        }
+        Toml::Table(table) if table.is_empty() => "{}".to_owned(),
+        Toml::Table(table) => {
+            let entries: Vec<String> = table
+                .iter()
+                .map(|(name, item)| format!("{} = {}", key(name), inline(item)))
+                .collect();
+            format!("{{ {} }}", entries.join(", "))
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! The Compose Specification: what a service is at the engine, how it is labelled and hashed, and who owns an object.
+//!
+//! **Invariant:** pure functions of a stack and of the few host facts in [`Host`]. What Compose would do with the rendered file and what
+//! stackgen does by itself are decided by the same rules here, so that either can take over from the other.
+
+mod beyond;
+mod container;
+mod files;
+mod hash;
+pub mod import;
+pub mod labels;
+mod mounts;
+mod names;
+mod network;
+mod objects;
+mod ownership;
+
+pub use beyond::*;
+pub use container::*;
+pub use files::{config_target, files_digest, secret_target};
+pub use hash::*;
+pub use mounts::socket_target;
+pub use names::*;
+pub use objects::*;
+pub use ownership::*;

@@ -1,0 +1,133 @@
+//! Mounts: volumes, binds, memory, and granted sockets.
+
+use crate::model::{
+    ContainerOptions, Grant, Mount, MountSource, MountSpec, MountSpecSource, ObservedSocket,
+    Resolved, Socket, SocketName, Stack, VolumeName,
+};
+
+use super::{Host, volume_name};
+
+/// Returns the mounts of a container, sorted by target. Of two with one target the first wins: volumes, sockets, secrets, configs.
+pub(super) fn mounts(
+    stack: &Stack<Resolved>,
+    options: &ContainerOptions<Resolved>,
+    host: &Host<'_>,
+    delivered: Vec<MountSpec>,
+) -> Vec<MountSpec> {
+    let volumes = options.volumes.iter().map(|mount| mount_spec(stack, mount));
+    let sockets = granted(stack, options)
+        .filter(|(name, socket)| is_mounted(socket, host.sockets.get(*name)))
+        .map(|(_, socket)| socket_mount(socket));
+    let mut mounts: Vec<MountSpec> = Vec::new();
+    for mount in volumes.chain(sockets).chain(delivered) {
+        if mounts.iter().all(|other| other.target != mount.target) {
+            mounts.push(mount);
+        }
+    }
+    mounts.sort();
+    mounts
+}
+
+fn mount_spec(stack: &Stack<Resolved>, mount: &Mount<Resolved>) -> MountSpec {
+    let source = match &mount.source {
+        MountSource::Bind {
+            path,
+            create_host_path,
+            propagation,
+            selinux,
+        } => MountSpecSource::Bind {
+            path: path.clone(),
+            create_host_path: *create_host_path,
+            propagation: propagation.clone(),
+            selinux: selinux.clone(),
+        },
+        MountSource::Volume {
+            volume,
+            nocopy,
+            subpath,
+        } => MountSpecSource::Volume {
+            name: volume
+                .as_ref()
+                .map(|key| match VolumeName::new(key.as_str()) {
+                    Ok(name) => volume_name(stack, &name),
+                    Err(_) => key.clone(),
+                }),
+            nocopy: *nocopy,
+            subpath: subpath.clone(),
+        },
+        MountSource::Tmpfs { size, mode } => MountSpecSource::Tmpfs {
+            size: *size,
+            mode: *mode,
+        },
+        // A plan with one cannot be applied: `beyond_engine`.
+        MountSource::Other { source, .. } => MountSpecSource::Volume {
+            name: source.clone(),
+            nocopy: false,
+            subpath: None,
+        },
+    };
+    MountSpec {
+        target: mount.target.clone(),
+        source,
+        read_only: mount.read_only,
+    }
+}
+
+/// Returns the sockets that a container asks for, with their definitions.
+pub(super) fn granted<'a>(
+    stack: &'a Stack<Resolved>,
+    options: &'a ContainerOptions<Resolved>,
+) -> impl Iterator<Item = (&'a SocketName, &'a Socket)> {
+    options
+        .sockets
+        .iter()
+        .filter_map(|name| stack.sockets().get(name).map(|socket| (name, socket)))
+}
+
+/// Returns whether a socket is mounted: always, unless it is optional and not there.
+pub(super) fn is_mounted(socket: &Socket, observed: Option<&ObservedSocket>) -> bool {
+    match observed {
+        Some(ObservedSocket::Missing | ObservedSocket::NotASocket { .. }) => !socket.optional,
+        Some(ObservedSocket::Present { .. } | ObservedSocket::Unknown { .. }) | None => true,
+    }
+}
+
+fn socket_mount(socket: &Socket) -> MountSpec {
+    MountSpec {
+        target: socket_target(socket),
+        source: MountSpecSource::Bind {
+            path: socket.path.to_string_lossy().into_owned(),
+            // A missing socket must be an error: the engine would make a folder in its place, which the daemon behind it then cannot bind.
+            create_host_path: false,
+            propagation: None,
+            selinux: None,
+        },
+        read_only: false,
+    }
+}
+
+/// Returns the path of a socket inside a container.
+pub fn socket_target(socket: &Socket) -> String {
+    let path = socket.target.as_ref().unwrap_or(&socket.path);
+    path.to_string_lossy().into_owned()
+}
+
+/// Returns the groups by which a container gets at its sockets, as far as they were seen.
+pub(super) fn socket_groups(
+    stack: &Stack<Resolved>,
+    options: &ContainerOptions<Resolved>,
+    host: &Host<'_>,
+) -> Vec<u32> {
+    granted(stack, options)
+        .filter(|(_, socket)| socket.grant == Grant::Group)
+        .filter_map(|(name, _)| match host.sockets.get(name) {
+            Some(ObservedSocket::Present { gid, .. }) => Some(*gid),
+            Some(
+                ObservedSocket::Missing
+                | ObservedSocket::NotASocket { .. }
+                | ObservedSocket::Unknown { .. },
+            )
+            | None => None,
+        })
+        .collect()
+}
