@@ -16,4 +16,5 @@ pub mod cli;
 pub mod compose;
 pub mod load;
 pub mod model;
+pub mod render;
 pub mod stackfile;
