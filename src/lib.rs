@@ -14,6 +14,7 @@
 
 pub mod cli;
 pub mod compose;
+pub mod dag;
 pub mod load;
 pub mod model;
 pub mod render;
