@@ -17,5 +17,6 @@ pub mod compose;
 pub mod dag;
 pub mod load;
 pub mod model;
+pub mod plan;
 pub mod render;
 pub mod stackfile;

@@ -1,0 +1,162 @@
+//! What has to hold for every plan, said apart from the code that makes plans.
+
+use std::collections::BTreeSet;
+
+use super::{Action, ContainerRef, Plan, Resource, Step, StepId, Verdict};
+
+/// Something about a plan that must not be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// The step that it is about, where it is about one.
+    pub step: Option<StepId>,
+    /// What is wrong.
+    pub message: String,
+}
+
+/// Returns every invariant that `plan` breaks; none for a plan that may be performed.
+pub fn check(plan: &Plan) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (index, step) in plan.steps.iter().enumerate() {
+        let mut messages = numbers(plan, index, step);
+        if messages.is_empty() {
+            messages.extend(order(plan, step));
+            messages.extend(consent(plan, step));
+            messages.extend(way_back(plan, step));
+        }
+        findings.extend(messages.into_iter().map(|message| Finding {
+            step: Some(step.id),
+            message,
+        }));
+    }
+    for change in plan.changes.iter().enumerate().filter(|(index, change)| {
+        let has_step = plan.steps.iter().any(|step| step.change == *index);
+        !has_step && !matches!(change.verdict, Verdict::Nothing | Verdict::Unknown)
+    }) {
+        findings.push(Finding {
+            step: None,
+            message: format!("{} changes and has no step", change.1.resource),
+        });
+    }
+    findings
+}
+
+/// Steps are numbered by their place, belong to a change, and need only what stands before them, so that there is no cycle.
+fn numbers(plan: &Plan, index: usize, step: &Step) -> Vec<String> {
+    let mut messages = Vec::new();
+    if step.id.0 != index {
+        messages.push(format!("it has the number {} at place {index}", step.id.0));
+    }
+    if step.change >= plan.changes.len() {
+        messages.push("it belongs to no change".to_owned());
+    }
+    for need in step.needs.union(&step.after).filter(|need| need.0 >= index) {
+        messages.push(format!(
+            "it needs step {}, which does not come before",
+            need.0
+        ));
+    }
+    messages
+}
+
+/// Returns everything that has to be done before a step.
+fn all_needs(plan: &Plan, step: &Step) -> BTreeSet<StepId> {
+    let mut all = BTreeSet::new();
+    let mut open: Vec<StepId> = step.needs.iter().copied().collect();
+    while let Some(id) = open.pop() {
+        if all.insert(id) {
+            open.extend(plan.steps[id.0].needs.iter().copied());
+        }
+    }
+    all
+}
+
+/// A container is touched after all pulls only, and one that the plan makes only after it is made or has got its name.
+fn order(plan: &Plan, step: &Step) -> Vec<String> {
+    let mut messages = Vec::new();
+    let Some(container) = touched(&step.action) else {
+        return messages;
+    };
+    let before = all_needs(plan, step);
+    for pull in &plan.steps {
+        let is_pull = matches!(pull.action, Action::PullImage { .. });
+        if is_pull && step.action.mutates() && !before.contains(&pull.id) {
+            messages.push(format!(
+                "it touches a container before the pull in step {}",
+                pull.id.0
+            ));
+        }
+    }
+    if let ContainerRef::Name(name) = &container {
+        let gives_name = |id: &StepId| {
+            let action = &plan.steps[id.0].action;
+            matches!(action, Action::CreateContainer(spec) if spec.name == *name)
+                || matches!(action, Action::RenameContainer { to, .. } if to == name)
+        };
+        let is_create = matches!(step.action, Action::CreateContainer(_));
+        if !is_create && !before.iter().any(gives_name) {
+            messages.push(format!("nothing before it makes container {name}"));
+        }
+    }
+    messages
+}
+
+fn touched(action: &Action) -> Option<ContainerRef> {
+    match action {
+        Action::CreateContainer(spec) => Some(ContainerRef::Name(spec.name.clone())),
+        Action::CopyFiles { container, .. }
+        | Action::ConnectNetwork { container, .. }
+        | Action::DisconnectNetwork { container, .. }
+        | Action::StartContainer { container }
+        | Action::StopContainer { container, .. }
+        | Action::RestartContainer { container, .. }
+        | Action::UnpauseContainer { container }
+        | Action::RenameContainer { container, .. }
+        | Action::UpdateContainer { container, .. }
+        | Action::RemoveContainer { container, .. }
+        | Action::Await { container, .. } => Some(container.clone()),
+        Action::PullImage { .. }
+        | Action::CreateNetwork(_)
+        | Action::RemoveNetwork { .. }
+        | Action::CreateVolume(_)
+        | Action::RemoveVolume { .. }
+        | Action::FixSocket(_) => None,
+    }
+}
+
+/// Data is lost only where the change says so, and a resource is removed only where the plan says so or something takes its place.
+fn consent(plan: &Plan, step: &Step) -> Vec<String> {
+    let change = &plan.changes[step.change];
+    let mut messages = Vec::new();
+    if step.action.loses_data() && !change.loses_data {
+        messages.push("it loses data and its change does not say so".to_owned());
+    }
+    let is_volume = matches!(step.action, Action::RemoveVolume { .. });
+    let is_network = matches!(step.action, Action::RemoveNetwork { .. });
+    if (is_volume || is_network) && change.verdict != Verdict::Remove {
+        messages.push("it removes what the plan does not say it removes".to_owned());
+    }
+    if matches!(change.verdict, Verdict::Nothing | Verdict::Unknown) && step.action.mutates() {
+        messages.push("it changes what the plan says is left alone".to_owned());
+    }
+    messages
+}
+
+/// In a replacement, everything that takes the old container away, or puts the new one in its place, can be taken back.
+fn way_back(plan: &Plan, step: &Step) -> Vec<String> {
+    let change = &plan.changes[step.change];
+    let is_service = matches!(change.resource, Resource::Service(..));
+    if !is_service || change.verdict != Verdict::Recreate || step.tidies {
+        return Vec::new();
+    }
+    let must = matches!(
+        step.action,
+        Action::StopContainer { .. }
+            | Action::RenameContainer { .. }
+            | Action::StartContainer { .. }
+    );
+    if must && step.undo.is_empty() {
+        vec!["it is part of a replacement and cannot be taken back".to_owned()]
+    } else {
+        Vec::new()
+    }
+}

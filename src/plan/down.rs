@@ -1,0 +1,160 @@
+//! Taking a stack down.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::compose::{labels, volume_name};
+use crate::model::{Observed, ObservedContainer, Resolved, ServiceName, Stack};
+
+use super::planner::{Planner, service_of, visit};
+use super::volumes::anonymous_volumes;
+use super::{
+    Action, DownOptions, OrphanKind, Plan, PlanOptions, Reason, Resource, StepId, Summary, Verdict,
+};
+
+/// Returns what to do so that nothing of the stack is left but, where they are not to go, its volumes.
+///
+/// Services of inactive profiles, containers that nothing declares any more and those of tasks go too; what is not ours stays. A service is
+/// stopped after everything that depends on it.
+pub fn down(stack: &Stack<Resolved>, observed: &Observed, options: &DownOptions) -> Plan {
+    let plan_options = PlanOptions {
+        stop_grace: options.stop_grace,
+        ..PlanOptions::default()
+    };
+    let mut planner = Planner::new(stack, observed, &plan_options);
+    remove_containers(&mut planner);
+    for network in &observed.networks {
+        if planner.owns_object(&network.labels) {
+            let change = planner.change(
+                network_resource(stack, &network.name, &network.labels),
+                Verdict::Remove,
+                vec![Reason::Down],
+                Summary::default(),
+            );
+            planner.remove_network(network, change);
+        }
+    }
+    if options.volumes {
+        remove_volumes(&mut planner);
+    }
+    planner.finish()
+}
+
+fn remove_containers(planner: &mut Planner<'_>) {
+    let stack = planner.stack;
+    let all: BTreeSet<ServiceName> = stack.services().keys().cloned().collect();
+    let mut ordered = Vec::new();
+    for name in &all {
+        visit(stack, name, &all, &mut BTreeSet::new(), &mut ordered);
+    }
+    let mut ended: BTreeMap<ServiceName, BTreeSet<StepId>> = BTreeMap::new();
+    // What nothing declares, and the containers of tasks, may use any service: they go first.
+    let mut first = BTreeSet::new();
+    for container in &planner.observed.containers {
+        let is_declared =
+            service_of(container).is_some_and(|(name, _)| stack.services().contains_key(name));
+        let is_ours = planner.owns(container) || is_task_of(planner, container);
+        if is_ours && !is_declared {
+            let resource = Resource::Orphan(OrphanKind::Container, container.name.clone());
+            first.insert(planner.remove_container(container, resource, Reason::Down));
+        }
+    }
+    for service in ordered.iter().rev() {
+        let mut needs = first.clone();
+        for (dependant, definition) in stack.services() {
+            if definition.depends_on.contains_key(service) {
+                needs.extend(ended.get(dependant).into_iter().flatten());
+            }
+        }
+        for (number, container) in planner.containers_of(service) {
+            let summary = Summary {
+                what: container.config.image.to_string(),
+                ..Summary::default()
+            };
+            let resource = Resource::Service(service.clone(), number);
+            let change = planner.change(resource, Verdict::Remove, vec![Reason::Down], summary);
+            let ending = planner.remove_after(container, change, needs.clone());
+            ended
+                .entry(service.clone())
+                .or_default()
+                .extend(ending.ended);
+        }
+        // One without a container hands on the wait for those that depend on it.
+        ended.entry(service.clone()).or_insert(needs);
+    }
+}
+
+/// Returns whether a container belongs to a task of the project; such carry none of Compose's labels.
+fn is_task_of(planner: &Planner<'_>, container: &ObservedContainer) -> bool {
+    let labels = &container.config.labels;
+    let project = labels.get(labels::TASK_PROJECT);
+    project.is_some_and(|it| it == planner.stack.name().as_str()) && !planner.is_shared_name()
+}
+
+fn network_resource(
+    stack: &Stack<Resolved>,
+    name: &str,
+    labels: &BTreeMap<String, String>,
+) -> Resource {
+    let key = labels.get(labels::NETWORK).map(String::as_str);
+    match key.and_then(|key| stack.networks().get_key_value(key)) {
+        Some((key, _)) => Resource::Network(key.clone()),
+        None => Resource::Orphan(OrphanKind::Network, name.to_owned()),
+    }
+}
+
+/// Removes our volumes but those that the policy protects, after all containers.
+fn remove_volumes(planner: &mut Planner<'_>) {
+    let stack = planner.stack;
+    let containers = planner.steps.iter();
+    let containers =
+        containers.filter(|step| matches!(step.action, Action::RemoveContainer { .. }));
+    let needs: BTreeSet<StepId> = containers.map(|step| step.id).collect();
+    remove_anonymous_volumes(planner, &needs);
+    for volume in &planner.observed.volumes {
+        let mut keys = stack.volumes().keys();
+        let key = keys.find(|key| volume_name(stack, key) == volume.name);
+        let is_protected =
+            key.is_some_and(|key| stack.parts().policy.prevent_destroy.contains(key));
+        let is_external = key.is_some_and(|key| stack.volumes()[key].external);
+        if is_protected || is_external || !planner.owns_object(&volume.labels) {
+            continue;
+        }
+        let resource = match key {
+            Some(key) => Resource::Volume(key.clone()),
+            None => Resource::Orphan(OrphanKind::Volume, volume.name.clone()),
+        };
+        let summary = Summary::default();
+        let change = planner.change(resource, Verdict::Remove, vec![Reason::Down], summary);
+        let name = volume.name.clone();
+        planner.step(
+            change,
+            Action::RemoveVolume { name },
+            needs.clone(),
+            Vec::new(),
+        );
+    }
+}
+
+/// Removes the volumes that nobody named. Told by their names from those of people, and taken from our containers alone, since their
+/// labels say nothing. With a container the engine would remove only those that no replacement took over.
+fn remove_anonymous_volumes(planner: &mut Planner<'_>, needs: &BTreeSet<StepId>) {
+    let observed = planner.observed;
+    let (ours, others): (Vec<_>, Vec<_>) = observed
+        .containers
+        .iter()
+        .partition(|it| planner.owns(it) || is_task_of(planner, it));
+    let shared = anonymous_volumes(others.into_iter());
+    for (name, place) in anonymous_volumes(ours.into_iter()) {
+        if shared.contains_key(&name) {
+            continue;
+        }
+        let resource = Resource::Orphan(OrphanKind::Volume, name.clone());
+        let summary = Summary {
+            what: place,
+            ..Summary::default()
+        };
+        let change = planner.change(resource, Verdict::Remove, vec![Reason::Down], summary);
+        let action = Action::RemoveVolume { name };
+        planner.step(change, action, needs.clone(), Vec::new());
+    }
+}

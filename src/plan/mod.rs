@@ -1,0 +1,28 @@
+//! What to do about the difference between desired and observed, in what order, and why.
+//!
+//! **Invariant:** pure functions. No clock, no engine, no question to the user; who performs a plan decides nothing any more.
+#![warn(clippy::wildcard_enum_match_arm)]
+
+mod action;
+mod check;
+mod compare;
+mod diff;
+mod down;
+mod flatten;
+mod objects;
+mod options;
+mod orphans;
+mod planner;
+mod protocol;
+mod slots;
+mod step;
+mod text;
+mod volumes;
+
+pub use action::*;
+pub use check::*;
+pub use diff::*;
+pub use down::*;
+pub use options::*;
+pub use step::*;
+pub use text::*;

@@ -1,0 +1,202 @@
+//! What is there and should not be.
+
+use std::collections::BTreeSet;
+
+use crate::compose::{labels, network_name, volume_name};
+use crate::model::{ContainerStatus, ObservedContainer, ObservedNetwork, ServiceName};
+
+use super::planner::{Planner, is_up, service_of};
+use super::protocol::{host_port, remove};
+use super::{Action, Note, OrphanKind, Reason, Resource, StepId, Summary, Verdict};
+
+/// The steps by which a container goes away.
+pub(super) struct Ending {
+    /// After these its process is gone: what it depended on may stop.
+    pub(super) ended: BTreeSet<StepId>,
+    /// After this the container is gone, with its name and ports.
+    pub(super) removal: StepId,
+}
+
+impl<'a> Planner<'a> {
+    /// Returns whether a container of ours will be removed by this plan because nothing declares it.
+    pub(super) fn will_go(&self, container: &ObservedContainer) -> bool {
+        let Some((service, _)) = service_of(container) else {
+            return false;
+        };
+        let is_orphan = !self.stack.services().contains_key(service);
+        is_orphan && self.options.prune && self.is_whole() && !self.options.only_missing
+    }
+
+    /// Plans the removal of containers that are too many or that nothing declares any more.
+    pub(super) fn plan_orphan_containers(&mut self) {
+        if self.options.only_missing {
+            return;
+        }
+        for service in self.selected.clone() {
+            let containers = self.containers_of(&service);
+            let numbers = self.numbers(&service, &containers);
+            for (number, container) in containers {
+                if !numbers.contains(&number) {
+                    let resource = Resource::Service(service.clone(), number);
+                    self.remove_container(container, resource, Reason::TooMany);
+                }
+            }
+        }
+        if !self.is_whole() {
+            return;
+        }
+        for container in &self.observed.containers {
+            let is_orphan = service_of(container)
+                .is_some_and(|(service, _)| !self.stack.services().contains_key(service));
+            if !is_orphan || !self.owns(container) {
+                continue;
+            }
+            let (kind, name) = (OrphanKind::Container, container.name.clone());
+            if self.options.prune {
+                let resource = Resource::Orphan(kind, name);
+                self.remove_container(container, resource, Reason::Orphan);
+            } else {
+                self.notes.push(Note::OrphanKept { kind, name });
+            }
+        }
+    }
+
+    /// Stops and removes a container and returns its removal.
+    pub(super) fn remove_container(
+        &mut self,
+        container: &ObservedContainer,
+        resource: Resource,
+        reason: Reason,
+    ) -> StepId {
+        let summary = Summary {
+            what: container.config.image.to_string(),
+            ..Summary::default()
+        };
+        let change = self.change(resource, Verdict::Remove, vec![reason], summary);
+        let needs = self.pulls.clone();
+        self.remove_after(container, change, needs).removal
+    }
+
+    /// Stops and removes a container; `needs` have to be done before it is stopped.
+    pub(super) fn remove_after(
+        &mut self,
+        container: &ObservedContainer,
+        change: usize,
+        needs: BTreeSet<StepId>,
+    ) -> Ending {
+        let mut ended = needs;
+        // A frozen process cannot be asked to stop; the removal kills it.
+        if is_up(container) && container.state.status != ContainerStatus::Paused {
+            let action = Action::StopContainer {
+                container: super::ContainerRef::Id(container.id.clone()),
+                grace: self.options.stop_grace,
+            };
+            ended = [self.step(change, action, ended, Vec::new())].into();
+        }
+        let removal = self.step(change, remove(container), ended.clone(), Vec::new());
+        for port in &container.config.ports {
+            self.freed.push((host_port(port), removal));
+        }
+        if container.state.status == ContainerStatus::Paused {
+            ended = [removal].into();
+        }
+        Ending { ended, removal }
+    }
+
+    /// Plans the removal of networks that nothing declares any more, after everything that may leave them; volumes always stay.
+    pub(super) fn plan_orphan_objects(&mut self) {
+        if self.options.only_missing || !self.is_whole() {
+            return;
+        }
+        let mut wanted: BTreeSet<String> = self
+            .stack
+            .networks()
+            .keys()
+            .map(|key| network_name(self.stack, key))
+            .collect();
+        let needed = crate::compose::needed_networks(self.stack);
+        wanted.extend(needed.iter().map(|key| network_name(self.stack, key)));
+        for network in &self.observed.networks {
+            if wanted.contains(&network.name) || !self.owns_object(&network.labels) {
+                continue;
+            }
+            let (kind, name) = (OrphanKind::Network, network.name.clone());
+            if self.options.prune {
+                let change = self.change(
+                    Resource::Orphan(kind, name),
+                    Verdict::Remove,
+                    vec![Reason::Orphan],
+                    Summary {
+                        what: network.driver.clone(),
+                        ..Summary::default()
+                    },
+                );
+                self.remove_network(network, change);
+            } else {
+                self.notes.push(Note::OrphanKept { kind, name });
+            }
+        }
+        let volumes: BTreeSet<String> = self
+            .stack
+            .volumes()
+            .keys()
+            .map(|key| volume_name(self.stack, key))
+            .collect();
+        for volume in &self.observed.volumes {
+            if !volumes.contains(&volume.name) && self.owns_object(&volume.labels) {
+                let (kind, name) = (OrphanKind::Volume, volume.name.clone());
+                self.notes.push(Note::OrphanKept { kind, name });
+            }
+        }
+    }
+
+    /// Removes a network after every step by which a container may leave it.
+    pub(super) fn remove_network(&mut self, network: &ObservedNetwork, change: usize) {
+        let leaves = |action: &Action| {
+            matches!(
+                action,
+                Action::RemoveContainer { .. } | Action::DisconnectNetwork { .. }
+            )
+        };
+        let steps = self.steps.iter().filter(|step| leaves(&step.action));
+        let needs: BTreeSet<StepId> = steps.map(|step| step.id).collect();
+        let action = Action::RemoveNetwork {
+            id: network.id.clone(),
+            name: network.name.clone(),
+        };
+        self.step(change, action, needs, Vec::new());
+    }
+
+    /// Notes services that are switched off, and foreign containers of the same project name.
+    pub(super) fn note_the_rest(&mut self) {
+        if !self.is_whole() {
+            return;
+        }
+        let services: Vec<ServiceName> = self.stack.services().keys().cloned().collect();
+        for service in services.iter().filter(|name| !self.selected.contains(name)) {
+            let profiles = self.stack.service(service).map(|it| it.profiles.clone());
+            let profiles = profiles.unwrap_or_default();
+            let containers = self.containers_of(service);
+            self.notes.push(Note::LeftOut {
+                service: service.clone(),
+                profiles: profiles.iter().map(ToString::to_string).collect(),
+                running: containers.iter().any(|(_, container)| is_up(container)),
+            });
+        }
+        for container in &self.observed.containers {
+            let project = container.config.labels.get(labels::PROJECT);
+            let is_namesake = project.is_some_and(|it| it == self.stack.name().as_str());
+            if is_namesake && !self.owns(container) {
+                let (name, owner) = (container.name.clone(), self.owner_of(container));
+                let note = Note::ForeignInTheWay {
+                    kind: "container",
+                    name,
+                    owner,
+                };
+                if !self.notes.contains(&note) {
+                    self.notes.push(note);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,423 @@
+//! What has to happen to each container of a service.
+
+use std::collections::BTreeSet;
+
+use crate::compose::{beyond_engine, container_name, container_spec, labels};
+use crate::model::{
+    ContainerSpec, ContainerStatus, ImageReference, Lifecycle, ObservedContainer, ObservedImage,
+    PortSpec, Rerun, Service, ServiceName,
+};
+
+use super::compare::{Difference, compare, explicit};
+use super::objects::drift_reason;
+use super::planner::{Planner, is_up, namespace_services};
+use super::{Note, Reason, Resource, Summary, Verdict};
+
+/// One container that should be there, and what is there of it.
+pub(super) struct Slot<'a> {
+    pub(super) service: ServiceName,
+    pub(super) number: u32,
+    pub(super) spec: ContainerSpec,
+    /// The entry of the plan.
+    pub(super) change: usize,
+    /// The container that stays.
+    pub(super) kept: Option<&'a ObservedContainer>,
+    /// Containers of the same number that go: the one that is replaced first, then what interrupted replacements left.
+    pub(super) others: Vec<&'a ObservedContainer>,
+    pub(super) course: Course,
+    /// How the one that stays differs from what it should be.
+    pub(super) difference: Difference,
+    /// Whether it ends by itself.
+    pub(super) is_one_shot: bool,
+}
+
+/// What is done about a slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Course {
+    /// Nothing; others may wait for it still.
+    Nothing,
+    /// Nothing, since it could not be seen or something is in the way.
+    Blocked,
+    /// A first container is made.
+    Create,
+    /// The one that stays is put right: name, limits, networks, state.
+    Adjust,
+    /// It is stopped and started since something that it hangs on was replaced.
+    Restart,
+    /// A new container takes the place of the old one.
+    Replace,
+}
+
+impl Slot<'_> {
+    /// Returns whether a new container is made.
+    pub(super) fn creates(&self) -> bool {
+        matches!(self.course, Course::Create | Course::Replace)
+    }
+
+    /// Returns whether the container that stays has to be started.
+    pub(super) fn needs_start(&self, service: &Service<crate::model::Resolved>) -> bool {
+        self.kept
+            .is_none_or(|container| start_reason(container, service).is_some())
+    }
+}
+
+impl<'a> Planner<'a> {
+    /// Finds out what has to happen to every container of the selected services, dependencies first.
+    pub(super) fn survey(&mut self) -> Vec<Slot<'a>> {
+        let mut slots: Vec<Slot<'a>> = Vec::new();
+        for service in self.selected.clone() {
+            let containers = self.containers_of(&service);
+            for number in self.numbers(&service, &containers) {
+                let mine = containers.iter().filter(|(n, _)| *n == number);
+                let mine = mine.map(|(_, container)| *container).collect();
+                let slot = self.survey_slot(&service, number, mine, &slots);
+                slots.push(slot);
+            }
+        }
+        slots
+    }
+
+    /// Returns the numbers that the containers of a service have: those there are, the lowest first, and the lowest free ones.
+    pub(super) fn numbers(
+        &self,
+        service: &ServiceName,
+        containers: &[(u32, &'a ObservedContainer)],
+    ) -> BTreeSet<u32> {
+        let scale = self
+            .stack
+            .service(service)
+            .map_or(0, |service| service.scale) as usize;
+        let there: BTreeSet<u32> = containers.iter().map(|(number, _)| *number).collect();
+        let mut numbers: BTreeSet<u32> = there.into_iter().take(scale).collect();
+        let mut free = 1;
+        while numbers.len() < scale {
+            numbers.insert(free);
+            free += 1;
+        }
+        numbers
+    }
+
+    fn survey_slot(
+        &mut self,
+        service: &ServiceName,
+        number: u32,
+        containers: Vec<&'a ObservedContainer>,
+        before: &[Slot<'a>],
+    ) -> Slot<'a> {
+        let definition = self
+            .stack
+            .service(service)
+            .expect("selected services are of the stack");
+        let mut spec = container_spec(self.stack, service, number, &self.host);
+        spec.name = container_name(self.stack, service, number);
+        let explicit = explicit(&spec.config);
+        let labels = &mut spec.config.labels;
+        labels.insert(labels::EXPLICIT.to_owned(), explicit);
+        let image = self.image(&spec.config.image);
+        spec.image_id = image.map(|image| image.id.clone());
+        let summary = self.summary(service, definition, &spec);
+        let resource = Resource::Service(service.clone(), number);
+        let change = self.change(resource, Verdict::Nothing, Vec::new(), summary);
+        let mut slot = Slot {
+            service: service.clone(),
+            number,
+            spec,
+            change,
+            kept: None,
+            others: containers,
+            course: Course::Nothing,
+            difference: Difference::default(),
+            is_one_shot: matches!(definition.lifecycle, Lifecycle::OneShot(_)),
+        };
+        if self.is_blocked(&slot) {
+            slot.course = Course::Blocked;
+            return slot;
+        }
+        self.choose(&mut slot, image, before);
+        self.decide(&mut slot, definition, before);
+        slot
+    }
+
+    fn image(&self, reference: &ImageReference) -> Option<&'a ObservedImage> {
+        self.observed.images.get(reference).and_then(Option::as_ref)
+    }
+
+    fn summary(
+        &self,
+        name: &ServiceName,
+        service: &Service<crate::model::Resolved>,
+        spec: &ContainerSpec,
+    ) -> Summary {
+        let published = |port: &PortSpec| {
+            let is_open = !port.published.is_empty();
+            is_open.then(|| port.published.clone())
+        };
+        let mut after: Vec<String> = service
+            .depends_on
+            .keys()
+            .filter(|name| self.selected.contains(name))
+            .map(ToString::to_string)
+            .collect();
+        for parent in namespace_services(self.stack, name) {
+            if !after.contains(&parent.to_string()) {
+                after.push(parent.to_string());
+            }
+        }
+        Summary {
+            what: spec.config.image.to_string(),
+            ports: spec.config.ports.iter().filter_map(published).collect(),
+            after,
+            once: matches!(service.lifecycle, Lifecycle::OneShot(_)),
+        }
+    }
+
+    /// Says what could not be seen or is in the way of a container, and returns whether there is such a thing.
+    fn is_blocked(&mut self, slot: &Slot<'a>) -> bool {
+        let limits = beyond_engine(self.stack, &slot.service);
+        if !limits.is_empty() {
+            let service = &slot.service;
+            self.notes
+                .extend(limits.into_iter().map(|it| Note::NotSupported {
+                    what: format!("services.{service}.{}", it.attribute),
+                    why: it.why,
+                }));
+            return true;
+        }
+        let name = &slot.spec.name;
+        let unknown = self.observed.unknown.iter();
+        let mut unknown = unknown.filter(|it| it.container_name.as_ref() == Some(name));
+        if let Some(unknown) = unknown.next() {
+            let (what, why) = (unknown.what.clone(), unknown.why.clone());
+            self.changes[slot.change].verdict = Verdict::Unknown;
+            self.changes[slot.change].reasons = vec![Reason::Unseen { why: why.clone() }];
+            self.notes.push(Note::Unseen { what, why });
+            return true;
+        }
+        let holder = self.observed.containers.iter().find(|it| it.name == *name);
+        let is_mine = |it: &ObservedContainer| slot.others.iter().any(|mine| mine.id == it.id);
+        match holder {
+            Some(holder) if !self.owns(holder) => {
+                let (name, owner) = (name.clone(), self.owner_of(holder));
+                let note = Note::ForeignInTheWay {
+                    kind: "container",
+                    name,
+                    owner,
+                };
+                self.notes.push(note);
+                true
+            }
+            // Ours, but of another service or number, or of `docker compose run`: it has to go or be renamed by a person first.
+            Some(holder) if !is_mine(holder) && !self.will_go(holder) => {
+                let (name, owner) = (name.clone(), "another service of this stack".to_owned());
+                let note = Note::ForeignInTheWay {
+                    kind: "container",
+                    name,
+                    owner,
+                };
+                self.notes.push(note);
+                true
+            }
+            Some(_) | None => false,
+        }
+    }
+
+    /// Picks the container that stays: one that is as it should be, preferably running and under its name. The others go.
+    fn choose(&mut self, slot: &mut Slot<'a>, image: Option<&ObservedImage>, before: &[Slot<'a>]) {
+        let is_recreated = self.options.force_recreate && !self.options.only_missing
+            || self.namespace_is_replaced(slot, before);
+        let rank = |container: &ObservedContainer| {
+            let status = container.state.status;
+            (
+                is_up(container),
+                container.name == slot.spec.name,
+                status == ContainerStatus::Exited,
+                container.created,
+            )
+        };
+        let mut candidates = std::mem::take(&mut slot.others);
+        candidates.sort_by_key(|container| std::cmp::Reverse(rank(container)));
+        let compared: Vec<Difference> = candidates
+            .iter()
+            .map(|have| compare(&self.context, &slot.service, &slot.spec, have, image))
+            .collect();
+        let fits = |(index, have): (usize, &&ObservedContainer)| {
+            let is_dead = matches!(
+                have.state.status,
+                ContainerStatus::Dead | ContainerStatus::Removing
+            );
+            let has_moved = image.is_some_and(|image| image.id != have.image_id);
+            !compared[index].replace && !is_dead && !has_moved && !is_recreated
+        };
+        let kept = candidates.iter().enumerate().position(fits);
+        // Where only what is missing is to be made, what is there stays as it is.
+        let kept =
+            kept.or_else(|| (self.options.only_missing && !candidates.is_empty()).then_some(0));
+        slot.difference = compared.get(kept.unwrap_or(0)).cloned().unwrap_or_default();
+        slot.kept = kept.map(|index| candidates.remove(index));
+        slot.others = candidates;
+    }
+
+    /// Returns whether a container whose namespace this one joins gets a new id.
+    fn namespace_is_replaced(&self, slot: &Slot<'a>, before: &[Slot<'a>]) -> bool {
+        let parents = namespace_services(self.stack, &slot.service);
+        before
+            .iter()
+            .any(|other| other.creates() && parents.contains(&other.service))
+    }
+
+    /// Decides what is done, and says why.
+    fn decide(
+        &mut self,
+        slot: &mut Slot<'a>,
+        definition: &Service<crate::model::Resolved>,
+        before: &[Slot<'a>],
+    ) {
+        let only_missing = self.options.only_missing;
+        if only_missing {
+            slot.others.clear();
+        }
+        let drift = !slot.difference.fields.is_empty() && !only_missing;
+        let mut reasons = Vec::new();
+        let verdict;
+        match slot.kept {
+            None if slot.others.is_empty() => {
+                slot.course = Course::Create;
+                (verdict, reasons) = (Verdict::Create, vec![Reason::Missing]);
+            }
+            None => {
+                slot.course = Course::Replace;
+                verdict = Verdict::Recreate;
+                reasons.extend(self.replace_reasons(slot, before));
+            }
+            Some(kept) => {
+                let start = start_reason(kept, definition);
+                let has_wrong_name = kept.name != slot.spec.name && !only_missing;
+                let takes_over = slot.others.iter().any(|other| is_up(other)) && start.is_some();
+                if has_wrong_name {
+                    reasons.push(Reason::WrongName {
+                        name: kept.name.clone(),
+                    });
+                }
+                if !slot.others.is_empty() {
+                    reasons.push(Reason::Leftover);
+                }
+                if drift {
+                    reasons.push(drift_reason(&slot.difference.fields));
+                }
+                let is_quiet = reasons.is_empty();
+                reasons.extend(start.clone());
+                slot.course = if reasons.is_empty() {
+                    Course::Nothing
+                } else {
+                    Course::Adjust
+                };
+                verdict = match (takes_over, start.is_some(), is_quiet) {
+                    (true, _, _) => Verdict::Recreate,
+                    (false, true, _) => Verdict::Start,
+                    (false, false, false) => Verdict::Update,
+                    (false, false, true) => Verdict::Nothing,
+                };
+            }
+        }
+        let change = &mut self.changes[slot.change];
+        (change.verdict, change.reasons) = (verdict, reasons);
+        if !only_missing {
+            change.fields.clone_from(&slot.difference.fields);
+            self.restart_with_dependency(slot, definition, before);
+        }
+        self.tell(slot);
+    }
+
+    fn replace_reasons(&self, slot: &Slot<'a>, before: &[Slot<'a>]) -> Vec<Reason> {
+        let mut reasons = Vec::new();
+        let moved = slot.spec.image_id.as_ref();
+        if moved.is_some_and(|id| slot.others.iter().all(|other| other.image_id != *id)) {
+            reasons.push(Reason::ImageChanged);
+        }
+        if !slot.difference.fields.is_empty() {
+            reasons.push(drift_reason(&slot.difference.fields));
+        }
+        let parents = namespace_services(self.stack, &slot.service);
+        for other in before
+            .iter()
+            .filter(|it| it.creates() && parents.contains(&it.service))
+        {
+            let dependency = Resource::Service(other.service.clone(), other.number);
+            reasons.push(Reason::DependencyReplaced { dependency });
+        }
+        if reasons.is_empty() || self.options.force_recreate {
+            reasons.push(Reason::Forced);
+        }
+        reasons
+    }
+
+    /// A running container is restarted when something is replaced that it depends on with `restart = true`.
+    fn restart_with_dependency(
+        &mut self,
+        slot: &mut Slot<'a>,
+        definition: &Service<crate::model::Resolved>,
+        before: &[Slot<'a>],
+    ) {
+        let replaced = before.iter().find(|other| {
+            let dependency = definition.depends_on.get(&other.service);
+            other.course == Course::Replace && dependency.is_some_and(|it| it.restart)
+        });
+        let is_running = slot.kept.is_some_and(is_up);
+        let Some(replaced) = replaced.filter(|_| is_running && !slot.is_one_shot) else {
+            return;
+        };
+        let dependency = Resource::Service(replaced.service.clone(), replaced.number);
+        let change = &mut self.changes[slot.change];
+        change
+            .reasons
+            .push(Reason::DependencyReplaced { dependency });
+        change.verdict = change.verdict.max(Verdict::Restart);
+        slot.course = Course::Restart;
+    }
+
+    /// Adds the notes that follow from the comparison.
+    fn tell(&mut self, slot: &Slot<'a>) {
+        for path in &slot.difference.ignored {
+            self.notes.push(Note::DriftIgnored { path: path.clone() });
+        }
+        let updates = matches!(slot.course, Course::Adjust | Course::Restart);
+        if updates && slot.difference.update && slot.difference.is_hash_stale {
+            let note = Note::StaleComposeHash {
+                service: slot.service.clone(),
+            };
+            if !self.notes.contains(&note) {
+                self.notes.push(note);
+            }
+        }
+    }
+
+    /// Returns the networks that a container joins beyond the one that it is made on, where the engine takes one only.
+    pub(super) fn later_networks(&self, spec: &ContainerSpec) -> Vec<String> {
+        if self.observed.engine.api >= (1, 44) {
+            return Vec::new();
+        }
+        let main = spec.config.main_network.as_ref();
+        let all = spec.config.endpoints.keys();
+        all.filter(|name| Some(*name) != main).cloned().collect()
+    }
+}
+
+/// Returns why a container that is as it should be has to be started, if it has to.
+fn start_reason(
+    container: &ObservedContainer,
+    service: &Service<crate::model::Resolved>,
+) -> Option<Reason> {
+    let state = &container.state;
+    let words = match state.status {
+        ContainerStatus::Running | ContainerStatus::Restarting => return None,
+        ContainerStatus::Paused => return Some(Reason::Paused),
+        ContainerStatus::Created => "was created and never started".to_owned(),
+        ContainerStatus::Exited | ContainerStatus::Dead | ContainerStatus::Removing => {
+            format!("exited with code {}", state.exit_code)
+        }
+    };
+    let has_done_its_work = state.status == ContainerStatus::Exited
+        && state.exit_code == 0
+        && service.lifecycle == Lifecycle::OneShot(Rerun::OnChange);
+    (!has_done_its_work).then_some(Reason::NotRunning { state: words })
+}

@@ -1,0 +1,622 @@
+//! The plan as text, for people and tests alike.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use unicode_width::UnicodeWidthStr;
+
+use crate::model::ServiceName;
+
+use super::{
+    Action, Change, FieldChange, Note, OrphanKind, Plan, Reason, Resource, Shown, TextOptions,
+    Verdict,
+};
+
+/// Returns `plan` as `stackgen plan` prints it on standard output: the sign in column 1, one line for each thing that is made or
+/// removed, the fields of what is changed, and what it costs. Nothing in it depends on colour.
+pub fn text(plan: &Plan, options: &TextOptions<'_>) -> String {
+    let mut out = heading(plan);
+    let differs: Vec<&Change> = plan
+        .changes
+        .iter()
+        .filter(|change| is_told(change))
+        .collect();
+    let (short, long): (Vec<&Change>, Vec<&Change>) = differs
+        .iter()
+        .partition(|change| change.fields.is_empty() && is_simple(change));
+    let rows: Vec<Vec<String>> = short.iter().map(|change| row(change)).collect();
+    if !rows.is_empty() {
+        out.push('\n');
+        out.push_str(&table(&rows));
+    }
+    for change in &long {
+        out.push('\n');
+        block(&mut out, change, options);
+    }
+    if options.verbose {
+        let same = plan
+            .changes
+            .iter()
+            .filter(|change| change.verdict == Verdict::Nothing);
+        let rows: Vec<Vec<String>> = same.map(row).collect();
+        if !rows.is_empty() {
+            let _ = write!(out, "\n{}", table(&rows));
+        }
+    }
+    let remarks = remarks(plan, options);
+    if !remarks.is_empty() {
+        let _ = write!(out, "\n{remarks}");
+    }
+    let _ = write!(out, "\n{}", summary(plan));
+    out
+}
+
+/// Returns whether a change has lines of its own. Images to pull are told in one line.
+fn is_told(change: &Change) -> bool {
+    change.verdict != Verdict::Nothing && !matches!(change.resource, Resource::Image(_))
+}
+
+/// Returns whether one line says everything about a change.
+fn is_simple(change: &Change) -> bool {
+    matches!(change.verdict, Verdict::Create | Verdict::Remove)
+}
+
+fn heading(plan: &Plan) -> String {
+    let subject = &plan.subject;
+    let services = count(subject.services, "service");
+    let differ = plan.changes.iter().filter(|change| is_told(change)).count();
+    let unknown = plan
+        .changes
+        .iter()
+        .filter(|change| change.verdict == Verdict::Unknown)
+        .count();
+    let differ = differ - unknown;
+    let mut text = format!("{}: {services}", subject.project);
+    if subject.running == 0 {
+        text.push_str(", nothing running");
+    } else if subject.running < subject.services {
+        let _ = write!(text, ", {} running", subject.running);
+    }
+    let is_down = |change: &Change| change.reasons.contains(&Reason::Down);
+    if plan.changes.iter().any(is_down) {
+        return format!("{text}, to be taken down\n");
+    }
+    if !plan.has_changes() && unknown == 0 && plan.blockers().next().is_none() {
+        let others = others(plan);
+        let others = if others.is_empty() {
+            String::new()
+        } else {
+            format!(", {others}")
+        };
+        return format!("{text}{others}: all as stack.toml says\n");
+    }
+    if subject.running > 0 {
+        let _ = write!(
+            text,
+            ", {differ} {} from stack.toml",
+            if differ == 1 { "differs" } else { "differ" }
+        );
+    }
+    if unknown > 0 {
+        let _ = write!(text, ", {unknown} unknown");
+    }
+    text.push('\n');
+    text
+}
+
+/// Returns what there is beside services, such as `1 network, 3 volumes`.
+fn others(plan: &Plan) -> String {
+    let of = |kind: &dyn Fn(&Resource) -> bool, word: &str| {
+        let number = plan
+            .changes
+            .iter()
+            .filter(|change| kind(&change.resource))
+            .count();
+        (number > 0).then(|| count(number, word))
+    };
+    [
+        of(&|it| matches!(it, Resource::Network(_)), "network"),
+        of(&|it| matches!(it, Resource::Volume(_)), "volume"),
+        of(&|it| matches!(it, Resource::Socket(_)), "socket"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect::<Vec<_>>()
+    .join(", ")
+}
+
+fn count(number: usize, word: &str) -> String {
+    format!("{number} {word}{}", if number == 1 { "" } else { "s" })
+}
+
+/// Returns the sign of a change, which says what it costs.
+fn sign(change: &Change) -> &'static str {
+    if change.loses_data {
+        return "!!";
+    }
+    match change.verdict {
+        Verdict::Nothing => "",
+        Verdict::Unknown => "?",
+        Verdict::Create | Verdict::Start => "+",
+        Verdict::Update | Verdict::Reload => "~",
+        Verdict::Restart => "^",
+        Verdict::Recreate => "-/+",
+        Verdict::Remove => "-",
+    }
+}
+
+fn verdict(change: &Change) -> &'static str {
+    match change.verdict {
+        Verdict::Update => "update in place",
+        Verdict::Unknown => "unknown, left alone",
+        Verdict::Nothing => "as it should be",
+        Verdict::Create
+        | Verdict::Reload
+        | Verdict::Start
+        | Verdict::Restart
+        | Verdict::Recreate
+        | Verdict::Remove => change.verdict.name(),
+    }
+}
+
+/// Returns the kind and name of a resource; the number of a container is told from the second on.
+fn kind_and_name(resource: &Resource) -> (&'static str, String) {
+    match resource {
+        Resource::Image(name) => ("image", name.clone()),
+        Resource::Network(name) => ("network", name.to_string()),
+        Resource::Volume(name) => ("volume", name.to_string()),
+        Resource::Socket(name) => ("socket", name.to_string()),
+        Resource::Service(name, 1) => ("service", name.to_string()),
+        Resource::Service(name, number) => ("service", format!("{name} #{number}")),
+        Resource::Orphan(kind, name) => (orphan_word(*kind), name.clone()),
+    }
+}
+
+fn orphan_word(kind: OrphanKind) -> &'static str {
+    match kind {
+        OrphanKind::Container => "container",
+        OrphanKind::Network => "network",
+        OrphanKind::Volume => "volume",
+    }
+}
+
+fn row(change: &Change) -> Vec<String> {
+    let (kind, name) = kind_and_name(&change.resource);
+    let summary = &change.summary;
+    let ports: Vec<String> = summary
+        .ports
+        .iter()
+        .map(|port| format!(":{port}"))
+        .collect();
+    let mut after = Vec::new();
+    if summary.once {
+        after.push("once".to_owned());
+    }
+    if !summary.after.is_empty() && change.verdict == Verdict::Create {
+        after.push(format!("after {}", summary.after.join(", ")));
+    }
+    if change.verdict == Verdict::Remove {
+        after.extend(change.reasons.iter().filter_map(why));
+    }
+    vec![
+        sign(change).to_owned(),
+        kind.to_owned(),
+        name,
+        verdict(change).to_owned(),
+        summary.what.clone(),
+        ports.join(" "),
+        after.join(", "),
+    ]
+}
+
+/// Returns rows as columns, each as wide as its widest cell; columns that are empty everywhere are left out.
+fn table(rows: &[Vec<String>]) -> String {
+    let columns = rows.first().map_or(0, Vec::len);
+    let width = |column: usize| {
+        rows.iter()
+            .map(|row| row[column].width())
+            .max()
+            .unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let mut out = String::new();
+    for row in rows {
+        let mut line = String::new();
+        for (column, cell) in row.iter().enumerate() {
+            let least = if column == 0 { 3 } else { 0 };
+            let width = widths[column].max(least);
+            if width == 0 {
+                continue;
+            }
+            line.push_str(cell);
+            let gap = if column == 0 { 1 } else { 2 };
+            line.push_str(&" ".repeat(width - cell.width() + gap));
+        }
+        out.push_str(line.trim_end());
+        out.push('\n');
+    }
+    out
+}
+
+fn block(out: &mut String, change: &Change, options: &TextOptions<'_>) {
+    let (kind, name) = kind_and_name(&change.resource);
+    let _ = writeln!(
+        out,
+        "{:<3} {kind} {name}: {}",
+        sign(change),
+        verdict(change)
+    );
+    for field in &change.fields {
+        field_line(out, change, field, options);
+    }
+    for reason in change.reasons.iter().filter_map(why) {
+        let _ = writeln!(out, "    why   {reason}");
+    }
+}
+
+fn field_line(out: &mut String, change: &Change, field: &FieldChange, options: &TextOptions<'_>) {
+    let place = (options.place)(&change.resource, &field.path).unwrap_or_default();
+    let path = field.path.to_string();
+    let head = format!("    {path:<30} ");
+    let room = options.width.saturating_sub(
+        head.width()
+            + 3
+            + if place.is_empty() {
+                0
+            } else {
+                place.width() + 2
+            },
+    );
+    let is_secret = |side: &Option<Shown>| matches!(side, Some(Shown::Secret));
+    let values = if is_secret(&field.old) && is_secret(&field.new) {
+        "differs (secret)".to_owned()
+    } else {
+        let each = if options.verbose {
+            usize::MAX
+        } else {
+            room / 2
+        };
+        let show = |side: &Option<Shown>| match side {
+            None => "(none)".to_owned(),
+            Some(Shown::Secret) => "***".to_owned(),
+            Some(Shown::Plain(text)) => cut(&quoted(text), each),
+        };
+        format!("{} → {}", show(&field.old), show(&field.new))
+    };
+    let mut line = format!("{head}{values}");
+    if !place.is_empty() {
+        let gap = options
+            .width
+            .saturating_sub(line.width() + place.width())
+            .max(2);
+        line.push_str(&" ".repeat(gap));
+        line.push_str(&place);
+    }
+    let _ = writeln!(out, "{line}");
+}
+
+/// Returns a text in quotes; numbers, sizes and flags stand for themselves.
+fn quoted(text: &str) -> String {
+    let is_bare = text.starts_with(|c: char| c.is_ascii_digit() || c == '-')
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-'));
+    if is_bare || matches!(text, "true" | "false" | "attached") {
+        text.to_owned()
+    } else {
+        format!("{text:?}")
+    }
+}
+
+/// Cuts a text in the middle, so that it takes at most `room` columns.
+fn cut(text: &str, room: usize) -> String {
+    let room = room.max(12);
+    if text.width() <= room {
+        return text.to_owned();
+    }
+    let half = (room - 1) / 2;
+    let characters: Vec<char> = text.chars().collect();
+    let head: String = characters.iter().take(half).collect();
+    let tail: String = characters[characters.len().saturating_sub(half)..]
+        .iter()
+        .collect();
+    format!("{head}…{tail}")
+}
+
+/// Returns a reason in words; `None` where the verdict says it already.
+fn why(reason: &Reason) -> Option<String> {
+    Some(match reason {
+        Reason::Missing | Reason::ConfigDrift { .. } | Reason::Down => return None,
+        Reason::ImageChanged => "its tag names another image now".to_owned(),
+        Reason::DependencyReplaced { dependency } => {
+            format!("{} is replaced", kind_and_name(dependency).1)
+        }
+        Reason::NotRunning { state } => format!("it {state}"),
+        Reason::Paused => "it is paused".to_owned(),
+        Reason::WrongName { name } => {
+            format!("it is called {name}, left from an interrupted replacement or renamed by hand")
+        }
+        Reason::Leftover => "an interrupted replacement left a second container".to_owned(),
+        Reason::TooMany => "more than the scale asks for".to_owned(),
+        Reason::Orphan => "no longer in stack.toml".to_owned(),
+        Reason::Forced => "asked for".to_owned(),
+        Reason::Unseen { why } => why.clone(),
+    })
+}
+
+/// Returns the lines between the changes and the last line: pulls, sockets, what is left out, what is away, the order.
+fn remarks(plan: &Plan, options: &TextOptions<'_>) -> String {
+    let mut lines: Vec<(&str, String)> = Vec::new();
+    let pulls: Vec<String> = plan
+        .changes
+        .iter()
+        .filter_map(|change| match &change.resource {
+            Resource::Image(image) => Some(image.clone()),
+            Resource::Network(_)
+            | Resource::Volume(_)
+            | Resource::Socket(_)
+            | Resource::Service(..)
+            | Resource::Orphan(..) => None,
+        })
+        .collect();
+    if !pulls.is_empty() {
+        lines.push(("To pull", pulls.join(", ")));
+    }
+    lines.extend(plan.notes.iter().map(|note| note_line(note, options)));
+    let away: Vec<String> = plan
+        .changes
+        .iter()
+        .filter(|change| matches!(change.verdict, Verdict::Restart | Verdict::Recreate))
+        .filter(|change| matches!(change.resource, Resource::Service(..)))
+        .map(|change| kind_and_name(&change.resource).1)
+        .collect();
+    if !away.is_empty() {
+        lines.push((
+            "Away",
+            format!("{}, until the new container is up", away.join(", ")),
+        ));
+    }
+    for (index, wave) in waves(plan).into_iter().enumerate() {
+        let label = if index == 0 { "Order" } else { "" };
+        lines.push((label, format!("{}  {}", index + 1, wave.join(", "))));
+    }
+    let mut out = String::new();
+    for (label, line) in lines {
+        let _ = writeln!(out, "{}", wrapped(label, &line, options.width));
+    }
+    out
+}
+
+/// Breaks a line at spaces, with what follows below its first word.
+fn wrapped(label: &str, line: &str, width: usize) -> String {
+    let indent = 10;
+    let mut out = format!("{label:<indent$}");
+    let mut column = indent;
+    for (index, word) in line.split(' ').enumerate() {
+        if index > 0 {
+            if column + 1 + word.width() > width.max(40) {
+                out.push('\n');
+                out.push_str(&" ".repeat(indent));
+                column = indent;
+            } else {
+                out.push(' ');
+                column += 1;
+            }
+        }
+        out.push_str(word);
+        column += word.width();
+    }
+    out
+}
+
+fn names(services: &[ServiceName]) -> String {
+    services
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+/// Returns a note in words.
+pub fn note_text(note: &Note) -> String {
+    note_line(note, &TextOptions::default()).1
+}
+
+fn note_line(note: &Note, options: &TextOptions<'_>) -> (&'static str, String) {
+    match note {
+        Note::LeftOut {
+            service,
+            profiles,
+            running,
+        } => {
+            let runs = if *running {
+                ", runs and is left alone"
+            } else {
+                ""
+            };
+            (
+                "Left out",
+                format!("{service} (profile {}){runs}", profiles.join(", ")),
+            )
+        }
+        Note::OrphanKept { kind, name } => {
+            let word = orphan_word(*kind);
+            let how = match kind {
+                OrphanKind::Volume => "volumes are never pruned",
+                OrphanKind::Container | OrphanKind::Network => "--prune removes it",
+            };
+            (
+                "Note",
+                format!("{word} {name} is no longer in stack.toml; {how}"),
+            )
+        }
+        Note::ForeignInTheWay { kind, name, owner } => (
+            "Blocked",
+            format!("{kind} {name} is in the way and belongs to {owner}"),
+        ),
+        Note::ExternalMissing { kind, name } => {
+            ("Blocked", format!("external {kind} {name} is not there"))
+        }
+        Note::SocketGrant {
+            socket,
+            services,
+            gid,
+        } => {
+            let how = gid
+                .map(|gid| format!(", by group {gid}"))
+                .unwrap_or_default();
+            let text = format!(
+                "{socket}: {} ({}){how}",
+                if services.len() == 1 {
+                    "1 service gets it".to_owned()
+                } else {
+                    format!("{} services get it", services.len())
+                },
+                names(services)
+            );
+            ("Sockets", text)
+        }
+        Note::SocketAbsent { socket } => (
+            "Sockets",
+            format!("{socket}: not there, and optional; no mount"),
+        ),
+        Note::SocketUnusable { socket, why } => ("Blocked", format!("socket {socket}: {why}")),
+        Note::ImageMissing { image, service } => {
+            let text = format!(
+                "image {image} of {service} is not here, and its policy forbids to pull it"
+            );
+            ("Blocked", text)
+        }
+        Note::NotSupported { what, why } => ("Blocked", format!("{what}: {why}")),
+        Note::StaleComposeHash { service } => {
+            let text = format!(
+                "`docker compose up` would recreate {service} once: its hash label keeps the old value"
+            );
+            ("Note", text)
+        }
+        Note::NotWell {
+            service,
+            number,
+            state,
+        } => {
+            let name = kind_and_name(&Resource::Service(service.clone(), *number)).1;
+            ("Not well", format!("{name} runs and is {state}"))
+        }
+        Note::DriftIgnored { path } => ("Left", format!("{path}: drift ignored by policy")),
+        Note::DriftKept { resource, fields } => {
+            let (kind, name) = kind_and_name(resource);
+            let paths: Vec<String> = fields.iter().map(|field| told(field, options)).collect();
+            let text = format!(
+                "{kind} {name} differs and is left as it is: {}",
+                paths.join("; ")
+            );
+            ("Note", text)
+        }
+        Note::Unseen { what, why } => ("Note", format!("{what} could not be seen: {why}")),
+    }
+}
+
+fn told(field: &FieldChange, options: &TextOptions<'_>) -> String {
+    let show = |side: &Option<Shown>| match side {
+        None => "(none)".to_owned(),
+        Some(Shown::Secret) => "***".to_owned(),
+        Some(Shown::Plain(text)) => cut(&quoted(text), options.width / 4),
+    };
+    format!("{} {} → {}", field.path, show(&field.old), show(&field.new))
+}
+
+/// Returns the services by the wave in which their containers are started: all of a wave at once, each after those it waits for.
+fn waves(plan: &Plan) -> Vec<Vec<String>> {
+    let mut depth = vec![0usize; plan.steps.len()];
+    let mut waves: BTreeMap<usize, Vec<String>> = BTreeMap::new();
+    for step in &plan.steps {
+        // A wave ends where somebody has to be waited for or started first: within one change the steps are one.
+        let own = |id: &super::StepId| plan.steps[id.0].change == step.change;
+        let needs = step.needs.iter();
+        depth[step.id.0] = needs
+            .map(|id| depth[id.0] + usize::from(!own(id) && starts(&plan.steps, *id)))
+            .max()
+            .unwrap_or(0);
+        let is_start = matches!(
+            step.action,
+            Action::StartContainer { .. } | Action::RestartContainer { .. }
+        );
+        if is_start {
+            let name = kind_and_name(&plan.changes[step.change].resource).1;
+            waves.entry(depth[step.id.0]).or_default().push(name);
+        }
+    }
+    let waves: Vec<Vec<String>> = waves.into_values().collect();
+    // One container has no order.
+    if waves.iter().map(Vec::len).sum::<usize>() < 2 {
+        Vec::new()
+    } else {
+        waves
+    }
+}
+
+fn starts(steps: &[super::Step], id: super::StepId) -> bool {
+    matches!(
+        steps[id.0].action,
+        Action::StartContainer { .. } | Action::RestartContainer { .. } | Action::Await { .. }
+    )
+}
+
+/// Returns the last line: what happens, and whether data is lost.
+fn summary(plan: &Plan) -> String {
+    if plan.is_empty() {
+        return "Plan: nothing to do.\n".to_owned();
+    }
+    if !plan.has_changes() {
+        let waits = plan.steps.iter().map(|step| &plan.changes[step.change]);
+        let names: Vec<String> = waits.map(|it| kind_and_name(&it.resource).1).collect();
+        return format!(
+            "Plan: nothing to change; apply waits for {}.\n",
+            names.join(", ")
+        );
+    }
+    let order = [
+        Verdict::Create,
+        Verdict::Start,
+        Verdict::Update,
+        Verdict::Reload,
+        Verdict::Restart,
+        Verdict::Recreate,
+        Verdict::Remove,
+    ];
+    let told: Vec<&Change> = plan
+        .changes
+        .iter()
+        .filter(|change| is_told(change))
+        .collect();
+    let parts: Vec<String> = order
+        .iter()
+        .filter_map(|verdict| {
+            let number = told
+                .iter()
+                .filter(|change| change.verdict == *verdict)
+                .count();
+            (number > 0).then(|| format!("{number} to {}", verdict.name()))
+        })
+        .collect();
+    let parts = if parts.is_empty() {
+        "images to pull".to_owned()
+    } else {
+        parts.join(", ")
+    };
+    let lost: Vec<String> = told
+        .iter()
+        .filter(|change| change.loses_data)
+        .map(|change| {
+            let (kind, name) = kind_and_name(&change.resource);
+            format!("{kind} {name}")
+        })
+        .collect();
+    let interrupts = told.iter().any(|change| change.verdict > Verdict::Start);
+    let cost = match (lost.is_empty(), interrupts) {
+        (false, _) => format!("DATA IS LOST: {}.", lost.join(", ")),
+        (true, true) => "No data is lost.".to_owned(),
+        (true, false) => "Nothing is interrupted, no data is lost.".to_owned(),
+    };
+    format!("Plan: {parts}. {cost}\n")
+}
