@@ -15,6 +15,7 @@
 pub mod cli;
 pub mod compose;
 pub mod dag;
+pub mod engine;
 pub mod load;
 pub mod model;
 pub mod plan;

@@ -1,0 +1,376 @@
+//! Looking at the engine: few requests, and what fails for one object is said of that object alone.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use bollard::models::{ContainerSummary, NetworkInspect, Volume};
+use bollard::query_parameters::{ListContainersOptions, ListVolumesOptions};
+use bytes::Bytes;
+use futures_util::StreamExt;
+use futures_util::stream;
+use hyper::Method;
+
+use crate::compose::labels::PROJECT;
+use crate::engine::{CALL_TIMEOUT, EngineError, sockets};
+use crate::model::{
+    ContainerId, ImageId, ImageReference, IpamPoolSpec, NetworkId, Observed, ObservedContainer,
+    ObservedImage, ObservedNetwork, ObservedSocket, ObservedVolume, Scope, SocketName, Unknown,
+};
+use crate::plan::ContainerRef;
+
+use super::DockerEngine;
+use super::container::{self, filled, sorted_map};
+
+/// How many inspects are under way at once.
+const IN_FLIGHT: usize = 8;
+
+/// A container of a list: all that is needed to look at it, and its name in case that fails.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Listed {
+    id: String,
+    name: String,
+}
+
+impl DockerEngine {
+    pub(super) async fn look_at(&self, scope: &Scope) -> Result<Observed, EngineError> {
+        let engine = self.known().await?.clone();
+        let mut unknown = Vec::new();
+        let (listed, networks, volumes, images) = futures_util::future::join4(
+            self.list_scope(scope),
+            self.look_at_networks(scope),
+            self.look_at_volumes(scope),
+            self.look_at_images(&scope.images),
+        )
+        .await;
+        let listed = listed?;
+        let containers = self.look_at_all(listed, &mut unknown).await;
+        let networks = networks.unwrap_or_else(|error| {
+            unknown.push(unseen("networks", &error));
+            (Vec::new(), Vec::new())
+        });
+        unknown.extend(networks.1);
+        let volumes = volumes.unwrap_or_else(|error| {
+            unknown.push(unseen("volumes", &error));
+            Vec::new()
+        });
+        unknown.extend(images.1);
+        Ok(Observed {
+            sockets: look_at_sockets(&scope.sockets, engine.is_local),
+            engine,
+            containers,
+            networks: networks.0,
+            volumes,
+            images: images.0,
+            unknown,
+        })
+    }
+
+    pub(super) async fn look_at_container(
+        &self,
+        container: &ContainerRef,
+    ) -> Result<Option<ObservedContainer>, EngineError> {
+        let key = super::key(container);
+        let found = self.inspect_by(key).await?;
+        // The engine also takes the beginning of an id for a name.
+        Ok(found.filter(|found| match container {
+            ContainerRef::Id(id) => found.id.as_str().starts_with(id.as_str()),
+            ContainerRef::Name(name) => found.name == *name,
+        }))
+    }
+
+    pub(super) async fn find_by_labels(
+        &self,
+        labels: &BTreeMap<String, String>,
+    ) -> Result<Vec<ObservedContainer>, EngineError> {
+        let wanted = labels.iter().map(|(key, value)| format!("{key}={value}"));
+        let listed = self.list("label", wanted.collect()).await?;
+        let mut unknown = Vec::new();
+        let found = self.look_at_all(listed, &mut unknown).await;
+        // Whoever asks wants all of them: a part of the answer would pass for the whole.
+        match unknown.into_iter().next() {
+            Some(unseen) => Err(EngineError::Failed {
+                what: unseen.what,
+                message: unseen.why,
+                status: 500,
+            }),
+            None => Ok(found),
+        }
+    }
+
+    /// Lists the project's containers, and those that hold a name that the stack wants.
+    async fn list_scope(&self, scope: &Scope) -> Result<BTreeSet<Listed>, EngineError> {
+        let label = format!("{PROJECT}={}", scope.project);
+        let mut listed = self.list("label", vec![label]).await?;
+        let names: BTreeSet<&str> = listed.iter().map(|listed| listed.name.as_str()).collect();
+        let missing: Vec<String> = scope
+            .container_names
+            .iter()
+            .filter(|name| !names.contains(name.as_str()))
+            // The filter is a regular expression; a name has no special character but the dot.
+            .map(|name| format!("^/{}$", name.replace('.', "\\.")))
+            .collect();
+        if !missing.is_empty() {
+            listed.extend(self.list("name", missing).await?);
+        }
+        Ok(listed)
+    }
+
+    async fn list(
+        &self,
+        filter: &str,
+        values: Vec<String>,
+    ) -> Result<BTreeSet<Listed>, EngineError> {
+        let options = ListContainersOptions {
+            all: true,
+            filters: Some(HashMap::from([(filter.to_owned(), values)])),
+            ..ListContainersOptions::default()
+        };
+        let call = self.client().await?.list_containers(Some(options));
+        let list = self
+            .within("list of containers", CALL_TIMEOUT, call)
+            .await?;
+        Ok(list.into_iter().filter_map(listed).collect())
+    }
+
+    /// Inspects containers. One that is gone by now is left out, one that cannot be seen is said so.
+    async fn look_at_all(
+        &self,
+        listed: BTreeSet<Listed>,
+        unknown: &mut Vec<Unknown>,
+    ) -> Vec<ObservedContainer> {
+        let mut looks = stream::iter(listed)
+            .map(|listed| async move {
+                let result = self.inspect_by(&listed.id).await;
+                (listed, result)
+            })
+            .buffer_unordered(IN_FLIGHT);
+        let mut containers = Vec::new();
+        while let Some((listed, result)) = looks.next().await {
+            match result {
+                Ok(found) => containers.extend(found),
+                Err(error) => unknown.push(Unknown {
+                    what: format!("container {}", short(&listed.id)),
+                    container_name: filled(Some(listed.name)),
+                    why: error.to_string(),
+                }),
+            }
+        }
+        containers.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
+        unknown.sort_by(|a, b| a.what.cmp(&b.what));
+        containers
+    }
+
+    /// Inspects by id or name; `None`: it is not there.
+    pub(super) async fn inspect_by(
+        &self,
+        key: &str,
+    ) -> Result<Option<ObservedContainer>, EngineError> {
+        let what = format!("inspect of container {key}");
+        let path = format!("/containers/{}/json", super::escape(key));
+        let answer = self
+            .call(&what, CALL_TIMEOUT, Method::GET, &path, Bytes::new())
+            .await;
+        match answer {
+            Ok((_, body)) => match container::read(&body) {
+                Ok(found) => Ok(Some(found)),
+                Err(message) => Err(EngineError::Failed {
+                    what,
+                    message,
+                    status: 200,
+                }),
+            },
+            Err(EngineError::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Looks at networks: one list, since labels and names cannot be asked for in one filter, and an inspect for each that counts,
+    /// since lists do not say who is attached.
+    async fn look_at_networks(
+        &self,
+        scope: &Scope,
+    ) -> Result<(Vec<ObservedNetwork>, Vec<Unknown>), EngineError> {
+        let call = self.client().await?.list_networks(None);
+        let all = self.within("list of networks", CALL_TIMEOUT, call).await?;
+        let wanted = all.into_iter().filter_map(|network| {
+            let name = network.name.unwrap_or_default();
+            let labels = network.labels.unwrap_or_default();
+            let counts = is_ours(&labels, scope) || scope.networks.contains(&name);
+            counts.then_some((network.id.unwrap_or_default(), name))
+        });
+        let wanted: Vec<(String, String)> = wanted.collect();
+        let mut looks = stream::iter(wanted)
+            .map(|(id, name)| async move {
+                let call = self.docker.inspect_network(&id, None);
+                let what = format!("network {name}");
+                let result = self.within(&what, CALL_TIMEOUT, call).await;
+                (what, result)
+            })
+            .buffer_unordered(IN_FLIGHT);
+        let (mut networks, mut unknown) = (Vec::new(), Vec::new());
+        while let Some((what, result)) = looks.next().await {
+            match result.map(network) {
+                Ok(Some(network)) => networks.push(network),
+                Ok(None) => unknown.push(Unknown {
+                    what,
+                    container_name: None,
+                    why: "it has no id".to_owned(),
+                }),
+                Err(EngineError::NotFound { .. }) => {}
+                Err(error) => unknown.push(unseen(&what, &error)),
+            }
+        }
+        networks.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
+        unknown.sort_by(|a, b| a.what.cmp(&b.what));
+        Ok((networks, unknown))
+    }
+
+    async fn look_at_volumes(&self, scope: &Scope) -> Result<Vec<ObservedVolume>, EngineError> {
+        let call = self
+            .client()
+            .await?
+            .list_volumes(None::<ListVolumesOptions>);
+        let list = self.within("list of volumes", CALL_TIMEOUT, call).await?;
+        let mut volumes: Vec<ObservedVolume> = list
+            .volumes
+            .unwrap_or_default()
+            .into_iter()
+            .filter(|volume| is_ours(&volume.labels, scope) || scope.volumes.contains(&volume.name))
+            .map(volume)
+            .collect();
+        volumes.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(volumes)
+    }
+
+    async fn look_at_images(
+        &self,
+        images: &BTreeSet<ImageReference>,
+    ) -> (
+        BTreeMap<ImageReference, Option<ObservedImage>>,
+        Vec<Unknown>,
+    ) {
+        let mut looks = stream::iter(images.clone())
+            .map(|image| async move {
+                let result = self.look_at_image(&image).await;
+                (image, result)
+            })
+            .buffer_unordered(IN_FLIGHT);
+        let (mut seen, mut unknown) = (BTreeMap::new(), Vec::new());
+        while let Some((image, result)) = looks.next().await {
+            match result {
+                Ok(found) => {
+                    seen.insert(image, found);
+                }
+                Err(error) => unknown.push(unseen(&format!("image {image}"), &error)),
+            }
+        }
+        unknown.sort_by(|a, b| a.what.cmp(&b.what));
+        (seen, unknown)
+    }
+
+    /// Looks up an image by its reference; `None`: it is not here.
+    pub(super) async fn look_at_image(
+        &self,
+        image: &ImageReference,
+    ) -> Result<Option<ObservedImage>, EngineError> {
+        let what = format!("image {image}");
+        let call = self.client().await?.inspect_image(image.as_str());
+        let found = match self.within(&what, CALL_TIMEOUT, call).await {
+            Ok(found) => found,
+            Err(EngineError::NotFound { .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let id =
+            ImageId::new(found.id.unwrap_or_default()).map_err(|error| EngineError::Failed {
+                what,
+                message: error.to_string(),
+                status: 200,
+            })?;
+        let config = found.config.unwrap_or_default();
+        let (defaults, volumes) = container::image_defaults(image.clone(), config);
+        Ok(Some(ObservedImage {
+            id,
+            defaults,
+            volumes,
+        }))
+    }
+}
+
+fn listed(summary: ContainerSummary) -> Option<Listed> {
+    let names = summary.names.unwrap_or_default();
+    // A container that is linked to has further names, with a second slash.
+    let mut own = names.iter().filter_map(|name| name.strip_prefix('/'));
+    let name = own.find(|name| !name.contains('/'));
+    Some(Listed {
+        id: summary.id?,
+        name: name.unwrap_or_default().to_owned(),
+    })
+}
+
+fn is_ours(labels: &HashMap<String, String>, scope: &Scope) -> bool {
+    labels.get(PROJECT).map(String::as_str) == Some(scope.project.as_str())
+}
+
+fn short(id: &str) -> &str {
+    id.get(..12).unwrap_or(id)
+}
+
+fn unseen(what: &str, error: &EngineError) -> Unknown {
+    Unknown {
+        what: what.to_owned(),
+        container_name: None,
+        why: error.to_string(),
+    }
+}
+
+fn volume(volume: Volume) -> ObservedVolume {
+    ObservedVolume {
+        name: volume.name,
+        driver: volume.driver,
+        options: volume.options.into_iter().collect(),
+        labels: volume.labels.into_iter().collect(),
+    }
+}
+
+fn network(network: NetworkInspect) -> Option<ObservedNetwork> {
+    let ipam = network.ipam.unwrap_or_default();
+    let pools = ipam.config.unwrap_or_default().into_iter();
+    let containers = network.containers.unwrap_or_default().into_keys();
+    let mut containers: Vec<ContainerId> = containers
+        .filter_map(|id| ContainerId::new(id).ok())
+        .collect();
+    containers.sort();
+    Some(ObservedNetwork {
+        id: NetworkId::new(network.id.unwrap_or_default()).ok()?,
+        name: network.name.unwrap_or_default(),
+        driver: network.driver.unwrap_or_default(),
+        options: sorted_map(network.options),
+        internal: network.internal.unwrap_or_default(),
+        attachable: network.attachable.unwrap_or_default(),
+        enable_ipv6: network.enable_ipv6.unwrap_or_default(),
+        labels: sorted_map(network.labels),
+        pools: pools
+            .map(|pool| IpamPoolSpec {
+                subnet: filled(pool.subnet),
+                ip_range: filled(pool.ip_range),
+                gateway: filled(pool.gateway),
+            })
+            .collect(),
+        containers,
+    })
+}
+
+fn look_at_sockets(
+    sockets: &BTreeMap<SocketName, std::path::PathBuf>,
+    is_local: bool,
+) -> BTreeMap<SocketName, ObservedSocket> {
+    let look = |path: &std::path::Path| match is_local {
+        true => sockets::observe_socket(path),
+        false => ObservedSocket::Unknown {
+            why: "the engine runs on another machine".to_owned(),
+        },
+    };
+    sockets
+        .iter()
+        .map(|(name, path)| (name.clone(), look(path)))
+        .collect()
+}
