@@ -20,6 +20,8 @@ pub mod exec;
 pub mod load;
 pub mod model;
 pub mod plan;
+pub mod reconcile;
 pub mod render;
 pub mod stackfile;
 pub mod store;
+pub mod watch;

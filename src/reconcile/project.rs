@@ -1,0 +1,199 @@
+//! One stack as it was read: its sources, its two forms, and what is wrong with it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use crate::engine::sockets::observe_socket;
+use crate::load::{LoadError, Request, load, templates};
+use crate::model::{FileRole, KeyPath, Resolved, Sources, Stack, Template};
+use crate::plan::Resource;
+use crate::render::{Generated, RenderRequest, host_facts, render};
+use crate::stackfile::{Concern, Diagnostic, Places, Selection, Severity, read};
+
+use super::ReconcileError;
+
+/// A stack as it was read, with every mistake that it has.
+#[derive(Debug, Clone)]
+pub struct Project {
+    /// Everything that was read.
+    pub sources: Sources,
+    /// The project's own templates, by file name.
+    pub templates: std::collections::BTreeMap<String, String>,
+    /// The stack with its `${…}` kept; `None` where the file has an error.
+    pub template: Option<Arc<Stack<Template>>>,
+    /// The stack with its variables filled in; `None` where there is any error.
+    pub resolved: Option<Arc<Stack<Resolved>>>,
+    /// Every mistake.
+    pub diagnostics: Vec<Diagnostic>,
+    /// Where each value came from.
+    pub places: Places,
+}
+
+/// A stack that cannot be used: it has mistakes, which the project holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("stack.toml has mistakes")]
+pub struct HasMistakes;
+
+impl Project {
+    /// Loads and reads a stack. Mistakes in it are no error here.
+    ///
+    /// # Errors
+    /// [`LoadError`] where a file cannot be read.
+    pub fn open(request: &Request, selection: &Selection) -> Result<Self, LoadError> {
+        let sources = load(request)?;
+        let templates = templates(&sources.folder)?;
+        Ok(Self::new(sources, templates, selection))
+    }
+
+    /// Reads a stack from what was loaded.
+    pub fn new(
+        sources: Sources,
+        templates: std::collections::BTreeMap<String, String>,
+        selection: &Selection,
+    ) -> Self {
+        let reading = read(&sources, selection);
+        Self {
+            sources,
+            templates,
+            template: reading.template.map(Arc::new),
+            resolved: reading.resolved.map(Arc::new),
+            diagnostics: reading.diagnostics,
+            places: reading.places,
+        }
+    }
+
+    /// Returns the stack with its `${…}` kept.
+    ///
+    /// # Errors
+    /// Where the file has a mistake.
+    pub fn template(&self) -> Result<&Stack<Template>, HasMistakes> {
+        self.template.as_deref().ok_or(HasMistakes)
+    }
+
+    /// Returns the stack with its variables filled in.
+    ///
+    /// # Errors
+    /// Where the file or a value has a mistake.
+    pub fn resolved(&self) -> Result<&Arc<Stack<Resolved>>, HasMistakes> {
+        self.resolved.as_ref().ok_or(HasMistakes)
+    }
+
+    /// Returns the folder of the rendered files, relative to the stack's folder.
+    pub fn output(&self) -> PathBuf {
+        let compose_file = self
+            .template
+            .as_ref()
+            .map(|stack| stack.parts().compose_file.clone());
+        compose_file
+            .as_deref()
+            .and_then(Path::parent)
+            .and_then(|folder| folder.strip_prefix(&self.sources.folder).ok())
+            .map_or_else(|| PathBuf::from("generated"), Path::to_owned)
+    }
+
+    /// Returns the diagnostics that a command minds: those of values only where it needs them.
+    pub fn diagnostics_for(&self, concern: Concern) -> Vec<Diagnostic> {
+        self.diagnostics
+            .iter()
+            .filter(|diagnostic| concern == Concern::Values || diagnostic.concern == Concern::File)
+            .cloned()
+            .collect()
+    }
+
+    /// Returns whether there is an error among the diagnostics that a command minds.
+    pub fn has_errors(&self, concern: Concern) -> bool {
+        self.diagnostics_for(concern)
+            .iter()
+            .any(|diagnostic| diagnostic.severity == Severity::Error)
+    }
+
+    /// Returns a digest of everything that rendered files depend on: the stack's files and templates, and nothing of this machine.
+    pub fn digest(&self) -> String {
+        let mut hash = Sha256::new();
+        let files = self
+            .sources
+            .files
+            .iter()
+            .filter(|file| matches!(file.role, FileRole::Main | FileRole::Include))
+            .map(|file| {
+                (
+                    file.path.display().to_string(),
+                    file.text.as_deref().unwrap_or_default(),
+                )
+            });
+        let templates = self
+            .templates
+            .iter()
+            .map(|(name, text)| (format!("templates/{name}"), text.as_str()));
+        for (name, text) in files.chain(templates) {
+            // Lengths go in front, so that no two different sets of files run together to the same bytes.
+            hash.update(format!("{} {} ", name.len(), text.len()));
+            hash.update(name.as_bytes());
+            hash.update(text.as_bytes());
+        }
+        hash.finalize()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
+    }
+
+    /// Renders the stack's files, with what is seen of this host's sockets.
+    ///
+    /// # Errors
+    /// [`ReconcileError::Render`] for a template at fault, [`ReconcileError::Mistakes`] for a stack that has any.
+    pub fn rendered(&self) -> Result<Vec<Generated>, ReconcileError> {
+        let stack = self.template()?;
+        let request = RenderRequest {
+            source: self.name_of_file(),
+            digest: self.digest(),
+            env_files: self.env_files_for_compose(),
+            output: self.output(),
+            templates: self.templates.clone(),
+        };
+        let mut files = render(stack, &request)?;
+        let observed = stack
+            .sockets()
+            .iter()
+            .map(|(name, socket)| (name.clone(), observe_socket(&socket.path)))
+            .collect();
+        files.extend(host_facts(stack, &request.output, &observed));
+        Ok(files)
+    }
+
+    /// Returns the env files that the rendered file's header names. The default one counts only beside a committed example of it: docker
+    /// compose refuses a file that is not there, and what is rendered may not depend on whether it happens to be.
+    fn env_files_for_compose(&self) -> Vec<String> {
+        let has_example = self
+            .sources
+            .with_role(FileRole::EnvExample)
+            .next()
+            .is_some();
+        self.sources
+            .with_role(FileRole::StackEnv)
+            .map(|(_, file)| file.path.display().to_string())
+            .filter(|path| path != ".env" || has_example)
+            .collect()
+    }
+
+    /// Returns where a field of a resource is set, such as `stack.toml:12`.
+    pub fn place(&self, resource: &Resource, field: &KeyPath) -> Option<String> {
+        let table = match resource {
+            Resource::Service(name, _) => crate::key_path!["services", name],
+            Resource::Network(name) => crate::key_path!["networks", name],
+            Resource::Volume(name) => crate::key_path!["volumes", name],
+            Resource::Socket(name) => crate::key_path!["sockets", name],
+            Resource::Image(_) | Resource::Orphan(..) => return None,
+        };
+        let path = KeyPath::new(table.keys().iter().chain(field.keys()).cloned());
+        let place = self.places.find(&path)?;
+        let file = self.sources.file(place.file).path.display();
+        Some(format!("{file}:{}", place.line))
+    }
+
+    /// Returns the main file's name as it is shown.
+    pub fn name_of_file(&self) -> String {
+        self.sources.main().path.display().to_string()
+    }
+}
