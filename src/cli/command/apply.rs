@@ -1,0 +1,356 @@
+//! `stackgen apply`: what runs becomes what stack.toml says.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc;
+
+use crate::cli::context::{Context, failed_lints, usage};
+use crate::cli::interrupt::Interrupt;
+use crate::cli::ui::{ERROR, styled};
+use crate::cli::{CommandResult, ExitCode, Failure, apply_view, consent};
+use crate::exec::{ApplyOptions, ApplyReport, StepOutcome};
+use crate::model::{Condition, ContainerStatus, ServiceName, VolumeName};
+use crate::plan::{Action, Plan, PlanOptions, Resource};
+use crate::reconcile::{Planned, Project, Session, StateWord, status, taken_ports};
+use crate::store;
+
+use super::plan::plan_text;
+
+/// Renders, shows the plan, asks where something is interrupted or lost, performs it and waits until every service is well.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Args {
+    /// Only these services and what they depend on; default: all.
+    #[arg(value_name = "SERVICE")]
+    pub services: Vec<String>,
+    /// Do not ask. Data loss takes `--destroy` all the same.
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Wait until every service is well (the default).
+    #[arg(long, overrides_with = "no_wait")]
+    pub wait: bool,
+    /// Wait only where another service depends on it.
+    #[arg(long)]
+    pub no_wait: bool,
+    /// Remove containers and networks that stack.toml no longer declares; never volumes.
+    #[arg(long)]
+    pub prune: bool,
+    /// Leave out what the named services depend on.
+    #[arg(long, requires = "services")]
+    pub no_deps: bool,
+    /// How long each wait for a service may take, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+    pub timeout: u64,
+    /// How long a stop may take before the process is killed, in seconds; default: what the service says.
+    #[arg(short = 't', long = "stop-timeout", value_name = "SECONDS")]
+    pub stop_timeout: Option<u64>,
+    /// Agree to the loss of this volume's data; one by one.
+    #[arg(long, value_name = "volume:NAME")]
+    pub destroy: Vec<String>,
+    /// Take over containers that another folder made under this project name.
+    #[arg(long)]
+    pub adopt: bool,
+    /// Replace containers even where nothing differs.
+    #[arg(long)]
+    pub force_recreate: bool,
+    /// Work on at most so many things at once.
+    #[arg(long, value_name = "N")]
+    pub parallel: Option<usize>,
+}
+
+pub(crate) async fn run(context: &Context, args: &Args) -> CommandResult {
+    let (project, session) = context.session().await?;
+    if let Some(code) = failed_lints(&project).first() {
+        return Err(Failure::new(
+            ExitCode::Refused,
+            format!("[policy.lints] lets {code} fail; nothing was done"),
+        ));
+    }
+    let options = options(context, &session, args)?;
+    let _lock = session.lock().await?;
+    let written = store::write(&project.sources.folder, &project.rendered()?)?;
+    for (path, _) in written.iter().filter(|(_, has_changed)| *has_changed) {
+        context.ui.words(format!("Rendered {}", path.display()));
+    }
+    let planned = session.plan(&options).await?;
+    let text = plan_text(context, &project, &planned.plan);
+    if !context.ui.is_quiet() {
+        context.ui.data(text)?;
+    }
+    if planned.plan.blockers().next().is_some() {
+        return Err(Failure::new(
+            ExitCode::Refused,
+            "nothing was done; see above",
+        ));
+    }
+    if planned.plan.is_empty() {
+        return Ok(ExitCode::Done);
+    }
+    ports_are_free(&project, &session, &planned).await?;
+    consent::ask(&context.ui, &planned.plan, args.yes, &args.destroy)?;
+    let options = ApplyOptions {
+        parallel: args.parallel.unwrap_or(ApplyOptions::default().parallel),
+        cores: std::thread::available_parallelism().map_or(2, usize::from),
+    };
+    let (report, took) = perform(context, &session, &planned.plan, &options).await?;
+    if report.is_success() && !args.no_wait {
+        let fallen = fallen(&session, &planned.plan).await?;
+        if !fallen.is_empty() {
+            for line in fallen {
+                context.ui.loud(line);
+            }
+            return Ok(ExitCode::Failed);
+        }
+    }
+    finish(context, &planned.plan, &report, took)
+}
+
+/// How long a service without a health check has to stay up before an apply is called done.
+const SETTLING: Duration = Duration::from_millis(700);
+
+/// Looks once more at the services that were started and have no health check, and says which of them did not stay up.
+async fn fallen(session: &Session, plan: &Plan) -> Result<Vec<String>, Failure> {
+    let started: BTreeSet<&ServiceName> = plan
+        .steps
+        .iter()
+        .filter_map(|step| match &step.action {
+            Action::Await {
+                condition: Condition::Started,
+                ..
+            } => match &plan.changes.get(step.change)?.resource {
+                Resource::Service(name, _) => Some(name),
+                _ => None,
+            },
+            _ => None,
+        })
+        .collect();
+    if started.is_empty() {
+        return Ok(Vec::new());
+    }
+    tokio::time::sleep(SETTLING).await;
+    let planned = session.plan(&PlanOptions::default()).await?;
+    let status = status(&session.stack, &planned.observed, &planned.plan);
+    let mut lines = Vec::new();
+    for row in &status.services {
+        let has_fallen = row
+            .containers
+            .iter()
+            .find(|container| container.state.restart_count > 0 || row.state == StateWord::Stopped);
+        let Some(container) = has_fallen.filter(|_| started.contains(&row.name)) else {
+            continue;
+        };
+        let state = &container.state;
+        // While it runs once more the engine tells no exit code.
+        let how = if state.status == ContainerStatus::Running {
+            String::new()
+        } else {
+            format!(": exited with code {}", state.exit_code)
+        };
+        lines.push(format!(
+            "{} {} did not stay up{how}",
+            styled(ERROR, "failed:"),
+            row.name,
+        ));
+        let mut output = session.last_lines(container, LAST_WORDS).await;
+        output.dedup();
+        lines.extend(output.into_iter().map(|line| format!("    output: {line}")));
+        if row.state == StateWord::Stopped && state.exit_code == 0 {
+            lines.push(format!(
+                "    help: oneshot = true in [services.{}] if it is meant to end",
+                row.name
+            ));
+        }
+        lines.push(format!("    → stackgen logs {}", row.name));
+    }
+    Ok(lines)
+}
+
+/// How many lines of output are shown of a service that did not stay up.
+const LAST_WORDS: u64 = 3;
+
+/// Refuses a plan that needs a port of this machine which something else holds.
+async fn ports_are_free(
+    project: &Project,
+    session: &Session,
+    planned: &Planned,
+) -> Result<(), Failure> {
+    let taken = taken_ports(session, planned).await;
+    if taken.is_empty() {
+        return Ok(());
+    }
+    let words: Vec<String> = taken
+        .iter()
+        .map(|port| {
+            let holder = port.holder.as_ref().map_or_else(
+                || {
+                    format!(
+                        "a process of this machine (sudo ss -lptn 'sport = :{}' names it)",
+                        port.port
+                    )
+                },
+                |name| format!("container {name}"),
+            );
+            format!(
+                "services.{} publishes {}, and {holder} has it",
+                port.service, port.port
+            )
+        })
+        .collect();
+    let mut failure = Failure::new(
+        ExitCode::Refused,
+        format!("{}; nothing was changed", words.join("; ")),
+    );
+    for port in &taken {
+        let place = project
+            .places
+            .nearest(&port.place)
+            .map_or_else(String::new, |place| {
+                let file = project.sources.file(place.file).path.display();
+                format!(" at {file}:{}", place.line)
+            });
+        failure = failure.hint(format!(
+            "stop what has {}, or publish another port{place}",
+            port.port
+        ));
+    }
+    Err(failure)
+}
+
+fn options(context: &Context, session: &Session, args: &Args) -> Result<PlanOptions, Failure> {
+    let destroy = args
+        .destroy
+        .iter()
+        .filter_map(|text| text.strip_prefix("volume:"))
+        .map(|name| VolumeName::new(name).map_err(usage));
+    Ok(PlanOptions {
+        services: context.services(session, &args.services)?,
+        with_dependencies: !args.no_deps,
+        prune: args.prune,
+        wait: args.wait || !args.no_wait,
+        gate_timeout: Duration::from_secs(args.timeout),
+        stop_grace: args.stop_timeout.map(Duration::from_secs),
+        adopt: args.adopt,
+        destroy: destroy.collect::<Result<_, _>>()?,
+        force_recreate: args.force_recreate,
+        ..PlanOptions::default()
+    })
+}
+
+/// Performs a plan and shows how it goes; returns what became of it, and how long it took.
+pub(crate) async fn perform(
+    context: &Context,
+    session: &Session,
+    plan: &Plan,
+    options: &ApplyOptions,
+) -> Result<(ApplyReport, Duration), Failure> {
+    let interrupt = Interrupt::listen(
+        &context.ui,
+        [
+            "Stopping: what is at work is finished, nothing new is begun. Ctrl-C again puts back what is unfinished.",
+            "Stopping now: what is unfinished is put back.",
+        ],
+    )?;
+    let began = Instant::now();
+    let (sender, progress) = mpsc::channel(256);
+    let work = session.apply(plan, options, sender, &interrupt.stop);
+    let (report, ()) = tokio::join!(work, apply_view::show(&context.ui, plan, progress));
+    Ok((report, began.elapsed()))
+}
+
+/// Says what became of a plan.
+pub(crate) fn finish(
+    context: &Context,
+    plan: &Plan,
+    report: &ApplyReport,
+    took: Duration,
+) -> CommandResult {
+    let took = took.as_secs_f64();
+    if report.is_success() {
+        let count = plan.change_count();
+        let things = if count == 1 { "change" } else { "changes" };
+        context
+            .ui
+            .words(format!("Done: {count} {things} in {took:.1} s."));
+        return Ok(ExitCode::Done);
+    }
+    for line in failure_lines(plan, report) {
+        context.ui.loud(line);
+    }
+    if report.stopped {
+        context.ui.loud("Interrupted. Go on with: stackgen apply");
+        return Ok(ExitCode::Interrupted);
+    }
+    context
+        .ui
+        .loud("Not done. What is done stays; after putting it right, go on with: stackgen apply");
+    Ok(ExitCode::Failed)
+}
+
+/// Returns what failed and why, what was done, and what was taken back.
+pub(crate) fn failure_lines(plan: &Plan, report: &ApplyReport) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (step, outcome) in plan.steps.iter().zip(&report.outcomes) {
+        let StepOutcome::Failed { message, details } = outcome else {
+            continue;
+        };
+        let resource = resource_of(plan, step.change);
+        // A wait names what it waited for, and a check says the same each time: nothing is said twice.
+        let names_it = message.starts_with(&format!("{resource} "));
+        let subject = if names_it {
+            String::new()
+        } else {
+            format!("{resource}: ")
+        };
+        lines.push(format!("{} {subject}{message}", styled(ERROR, "failed:")));
+        let mut details = details.clone();
+        details.dedup();
+        lines.extend(details.iter().map(|detail| format!("    {detail}")));
+        if let Action::PullImage { image, .. } = &step.action {
+            lines.push(format!(
+                "    help: build or load {image} on this engine, or name another image; no container was touched for it"
+            ));
+        }
+    }
+    let waiting = never_started(plan, report);
+    if !waiting.is_empty() {
+        lines.push(format!("not started: {}", waiting.join(", ")));
+    }
+    for (change, failures) in &report.undone {
+        let resource = resource_of(plan, *change);
+        lines.push(format!("rolled back: {resource}"));
+        lines.extend(
+            failures
+                .iter()
+                .map(|failure| format!("    could not: {failure}")),
+        );
+    }
+    let done = |outcome: &StepOutcome| *outcome == StepOutcome::Done;
+    let count = report
+        .outcomes
+        .iter()
+        .filter(|outcome| done(outcome))
+        .count();
+    lines.push(format!("{count} of {} steps were done.", plan.steps.len()));
+    lines
+}
+
+/// Returns the services that were to be started and were not reached.
+fn never_started(plan: &Plan, report: &ApplyReport) -> Vec<String> {
+    let mut names: Vec<String> = plan
+        .steps
+        .iter()
+        .zip(&report.outcomes)
+        .filter(|(step, outcome)| {
+            matches!(step.action, Action::StartContainer { .. })
+                && **outcome == StepOutcome::NotStarted
+        })
+        .map(|(step, _)| resource_of(plan, step.change))
+        .collect();
+    names.dedup();
+    names
+}
+
+fn resource_of(plan: &Plan, change: usize) -> String {
+    let change = plan.changes.get(change);
+    change.map_or_else(String::new, |change| apply_view::name_of(&change.resource))
+}

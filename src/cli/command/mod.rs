@@ -1,0 +1,16 @@
+//! One file per command.
+
+pub(super) mod apply;
+pub(super) mod check;
+pub(super) mod dag;
+pub(super) mod down;
+pub(super) mod exec;
+pub(super) mod graph;
+pub(super) mod import;
+pub(super) mod init;
+pub(super) mod logs;
+pub(super) mod plan;
+pub(super) mod render;
+pub(super) mod sockets;
+pub(super) mod status;
+pub(super) mod watch;
