@@ -1,0 +1,86 @@
+//! Rendering and drawing.
+
+use crate::command::{Folder, GOOD};
+
+#[test]
+fn what_was_rendered_is_clean_until_someone_edits() {
+    let folder = Folder::new(GOOD);
+    folder.run(&["render", "--check"]).ends(2);
+    folder.run(&["render"]).ends(0);
+    let clean = folder.run(&["render", "--check"]).ends(0);
+    assert_eq!(clean.stdout, "");
+    let compose = folder.read("generated/docker-compose.yml");
+    assert!(compose.contains("busybox:1.36"), "{compose}");
+    folder.write(
+        "generated/docker-compose.yml",
+        &compose.replace("1.36", "1.35"),
+    );
+    let edited = folder.run(&["render", "--check"]).ends(2);
+    assert!(edited.stdout.contains("1.35"), "{}", edited.stdout);
+    assert!(edited.stdout.contains("1.36"), "{}", edited.stdout);
+    assert!(folder.read("generated/docker-compose.yml").contains("1.35"));
+}
+
+#[test]
+fn printing_writes_nothing() {
+    let folder = Folder::new(GOOD);
+    let before = folder.paths();
+    let ran = folder.run(&["render", "--stdout"]).ends(0);
+    assert!(ran.stdout.contains("services:"), "{}", ran.stdout);
+    assert_eq!(folder.paths(), before);
+}
+
+#[test]
+fn the_graph_is_drawn_for_people_and_for_graphviz() {
+    let folder = Folder::new(GOOD);
+    let tree = folder.run(&["graph"]).ends(0).stdout;
+    assert!(
+        tree.contains("web\n└─ job   once, after web started"),
+        "{tree}"
+    );
+    assert!(tree.contains("first"), "{tree}");
+    let dot = folder.run(&["graph", "--format", "dot"]).ends(0).stdout;
+    assert!(dot.starts_with("digraph \"good\" {"), "{dot}");
+    assert!(
+        dot.contains("\"services:web\" -> \"services:job\" [label=\"started\"];"),
+        "{dot}"
+    );
+    let one = folder.run(&["graph", "--dag", "local"]).ends(0).stdout;
+    assert!(!one.contains("web"), "{one}");
+}
+
+#[test]
+fn sockets_are_compared_and_set_only_with_consent() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = Folder::empty();
+    let path = folder.path().join("a.sock");
+    let _listener = std::os::unix::net::UnixListener::bind(&path).expect("a socket");
+    let set = |mode| std::fs::set_permissions(&path, PermissionsExt::from_mode(mode)).expect("set");
+    let mode = || {
+        std::fs::metadata(&path)
+            .expect("it is there")
+            .permissions()
+            .mode()
+            & 0o777
+    };
+    set(0o600);
+    let stack = format!(
+        "[stack]\nname = \"s\"\n[sockets.a]\npath = \"{}\"\nmode = \"0660\"\n",
+        path.display()
+    );
+    folder.write("stack.toml", &stack);
+    let checked = folder.run(&["sockets", "check"]).ends(2);
+    assert!(checked.stdout.contains("0600 → 0660"), "{}", checked.stdout);
+    folder.run(&["sockets", "fix"]).ends(3);
+    assert_eq!(mode(), 0o600, "nobody agreed");
+    folder.run(&["sockets", "fix", "-y"]).ends(0);
+    assert_eq!(mode(), 0o660);
+    folder.run(&["sockets", "check"]).ends(0);
+    folder.write("stack.toml", &stack.replace("0660", "0666"));
+    folder.run(&["sockets", "fix", "-y"]).ends(65);
+    assert_eq!(
+        mode(),
+        0o660,
+        "rights for everybody take allow_world_access"
+    );
+}

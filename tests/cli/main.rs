@@ -1,0 +1,11 @@
+//! The built binary on folders of its own, without any engine: exit codes, mistakes, JSON, files.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "tests look at the disk and the clock"
+)]
+
+mod command;
+mod dags;
+mod exit_codes;
+mod files;
+mod mistakes;

@@ -1,0 +1,132 @@
+//! What is said about a stack.toml with mistakes, letter by letter: every `tests/diagnostics/NAME.toml`, with `NAME.env` as its `.env`,
+//! is drawn as in `NAME.txt`. `STACKGEN_BLESS=1` writes those anew.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests read and write their own files"
+)]
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use stackgen::cli::diagnostics::{DrawOptions, draw, json, short};
+use stackgen::model::{FileRole, SourceFile, Sources};
+use stackgen::stackfile::{Reading, Selection, read};
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/diagnostics")
+}
+
+fn sources(name: &str) -> Sources {
+    let text = |end: &str| std::fs::read_to_string(folder().join(format!("{name}.{end}"))).ok();
+    let file = |path: &str, role: FileRole, text: Option<String>| SourceFile {
+        path: PathBuf::from(path),
+        role,
+        text: text.map(Into::into),
+    };
+    Sources {
+        folder: PathBuf::from("/srv/shop"),
+        files: vec![
+            file("stack.toml", FileRole::Main, text("toml")),
+            file(".env", FileRole::StackEnv, text("env")),
+        ],
+        environment: BTreeMap::new(),
+    }
+}
+
+fn reading(name: &str) -> (Sources, Reading) {
+    let sources = sources(name);
+    let reading = read(&sources, &Selection::default());
+    (sources, reading)
+}
+
+fn cases() -> Vec<String> {
+    let mut names: Vec<String> = std::fs::read_dir(folder())
+        .expect("the folder of cases is there")
+        .filter_map(|entry| {
+            let name = entry.ok()?.file_name().into_string().ok()?;
+            Some(name.strip_suffix(".toml")?.to_owned())
+        })
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn every_case_is_drawn_as_written_down() {
+    let mut wrong = Vec::new();
+    for name in cases() {
+        let (sources, reading) = reading(&name);
+        let options = DrawOptions {
+            all: true,
+            ..DrawOptions::default()
+        };
+        let drawn = draw(&reading.diagnostics, &sources, &options);
+        let path = folder().join(format!("{name}.txt"));
+        if std::env::var_os("STACKGEN_BLESS").is_some() {
+            std::fs::write(&path, &drawn).expect("the expectation can be written");
+        }
+        let expected = std::fs::read_to_string(&path).unwrap_or_default();
+        if drawn != expected {
+            let diff = similar::TextDiff::from_lines(expected.as_str(), drawn.as_str());
+            wrong.push(format!("{name}:\n{}", diff.unified_diff()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn no_line_is_wider_than_a_hundred_columns_and_none_shows_a_secret() {
+    for name in cases() {
+        let (sources, reading) = reading(&name);
+        let drawn = draw(&reading.diagnostics, &sources, &DrawOptions::default());
+        for line in drawn.lines() {
+            assert!(line.chars().count() <= 100, "{name}: {line}");
+            assert!(!line.contains("hunter2"), "{name}: {line}");
+        }
+    }
+}
+
+#[test]
+fn a_mistake_in_the_file_leaves_no_stack() {
+    for name in cases() {
+        let (_, reading) = reading(&name);
+        let has_error = reading
+            .diagnostics
+            .iter()
+            .any(|diagnostic| diagnostic.is_error());
+        assert_eq!(reading.resolved.is_some(), !has_error, "{name}");
+    }
+}
+
+#[test]
+fn more_than_twenty_are_counted_unless_all_are_asked_for() {
+    let (sources, reading) = reading("wrong_types");
+    let many: Vec<_> = reading
+        .diagnostics
+        .iter()
+        .cycle()
+        .take(31)
+        .cloned()
+        .collect();
+    let drawn = draw(&many, &sources, &DrawOptions::default());
+    assert!(drawn.contains("\nand 11 more: --all\n"), "{drawn}");
+    assert!(
+        drawn.ends_with("stack.toml: 31 errors. Nothing was done.\n"),
+        "{drawn}"
+    );
+}
+
+#[test]
+fn the_short_form_and_json_name_the_place() {
+    let (sources, reading) = reading("five_mistakes");
+    let first =
+        "stack.toml:9:40: error[unset-variable]: POSTGRES_PASWORD is not set and has no default\n";
+    assert!(short(&reading.diagnostics, &sources).starts_with(first));
+    let json = json(&reading.diagnostics, &sources);
+    let second = serde_json::json!({
+        "code": "wrong-type", "severity": "error", "message": "a duration needs a unit",
+        "file": "stack.toml", "line": 14, "column": 12, "help": "write interval = \"10s\"",
+    });
+    assert_eq!(json[1], second);
+}

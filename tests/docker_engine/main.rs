@@ -1,0 +1,18 @@
+//! The engine room against a real Docker engine, 20.10 or newer. Fails without one, unless `STACKGEN_TEST_NO_DOCKER=1`.
+
+#![expect(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "tests wait, look at the clock and end with a panic"
+)]
+
+mod applies;
+mod fields;
+mod lifecycle;
+mod look;
+#[path = "../stack_text/mod.rs"]
+mod stack_text;
+mod streams;
+#[path = "../support/mod.rs"]
+mod support;
+mod world;

@@ -1,0 +1,419 @@
+//! From desired and observed to the text of a plan.
+#![allow(
+    clippy::unwrap_used,
+    reason = "the helpers of tests are outside of #[test] functions"
+)]
+
+mod stack_text;
+
+use std::time::Duration;
+
+use stack_text::stack;
+use stackgen::compose;
+use stackgen::engine::Engine;
+use stackgen::engine::fake::{FakeEngine, Script};
+use stackgen::exec::{self, ApplyOptions, Stop};
+use stackgen::model::{Bytes, ImageReference, Observed, Resolved, Restart, Stack};
+use stackgen::plan::{self, Action, DownOptions, Plan, PlanOptions, TextOptions};
+
+const SHOP: &str = r#"
+[stack]
+name = "shop"
+
+[services.db]
+image = "base:1"
+healthcheck = { test = "true" }
+environment = { DB_PASSWORD = "one", URL = "pg://u:one@h/d" }
+mem_limit = "1g"
+
+[services.init]
+image = "base:1"
+depends_on = { db = "healthy" }
+oneshot = true
+
+[services.web]
+image = "base:1"
+environment = { LEVEL = "info" }
+ports = ["8080:80"]
+depends_on = { init = "completed" }
+
+[services.tool]
+image = "base:1"
+profiles = ["debug"]
+
+[volumes.data]
+"#;
+
+fn options() -> PlanOptions {
+    PlanOptions {
+        salt: "salt".to_owned(),
+        ..PlanOptions::default()
+    }
+}
+
+/// Returns an engine to which `text` was applied.
+async fn running(text: &str) -> FakeEngine {
+    let engine = FakeEngine::new();
+    engine.add_plain_image(&ImageReference::parse("base:1").unwrap(), "sha256:one");
+    let exits = Some((Duration::from_secs(1), 0));
+    engine.script(
+        "init",
+        Script {
+            exits,
+            ..Script::default()
+        },
+    );
+    let plan = plan_of(&engine, text, &options()).await;
+    let (progress, events) = tokio::sync::mpsc::channel(1);
+    drop(events);
+    let shared = std::sync::Arc::new(engine.clone());
+    let report = exec::apply(
+        shared,
+        &plan,
+        &ApplyOptions::default(),
+        progress,
+        &Stop::default(),
+    )
+    .await;
+    assert!(report.is_success(), "{report:#?}");
+    engine
+}
+
+async fn observe(engine: &FakeEngine, stack: &Stack<Resolved>) -> Observed {
+    engine.observe(&compose::scope(stack)).await.unwrap()
+}
+
+async fn plan_of(engine: &FakeEngine, text: &str, options: &PlanOptions) -> Plan {
+    let stack = stack(text);
+    let plan = plan::diff(&stack, &observe(engine, &stack).await, options);
+    assert_eq!(plan::check(&plan), vec![], "{plan:#?}");
+    plan
+}
+
+async fn text_of(engine: &FakeEngine, text: &str) -> String {
+    let plan = plan_of(engine, text, &options()).await;
+    plan::text(&plan, &TextOptions::default())
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_plan_has_one_line_for_each_thing() {
+    let engine = FakeEngine::new();
+    insta::assert_snapshot!(text_of(&engine, SHOP).await, @r#"
+    shop: 3 services, nothing running
+
+    +   network  default  create  bridge
+    +   service  db       create  base:1
+    +   service  init     create  base:1         once, after db
+    +   service  web      create  base:1  :8080  after init
+
+    To pull   base:1
+    Left out  tool (profile debug)
+    Order     1  db
+              2  init
+              3  web
+
+    Plan: 4 to create. Nothing is interrupted, no data is lost.
+    "#);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unchanged_stack_plans_nothing() {
+    let engine = running(SHOP).await;
+    insta::assert_snapshot!(text_of(&engine, SHOP).await, @r#"
+    shop: 3 services, 2 running, 1 network: all as stack.toml says
+
+    Left out  tool (profile debug)
+
+    Plan: nothing to do.
+    "#);
+}
+
+#[tokio::test(start_paused = true)]
+async fn fields_are_shown_and_secrets_are_not() {
+    let engine = running(SHOP).await;
+    let changed = SHOP
+        .replace("\"one\"", "\"two\"")
+        .replace("u:one@", "u:two@")
+        .replace("info", "debug");
+    let text = text_of(&engine, &changed).await;
+    assert!(!text.contains("one") && !text.contains("two"), "{text}");
+    insta::assert_snapshot!(text, @r#"
+    shop: 3 services, 2 running, 2 differ from stack.toml
+
+    -/+ service db: recreate
+        environment.DB_PASSWORD        differs (secret)
+        environment.URL                differs (secret)
+
+    -/+ service web: recreate
+        environment.LEVEL              "info" → "debug"
+
+    Left out  tool (profile debug)
+    Away      db, web, until the new container is up
+    Order     1  db, web
+
+    Plan: 2 to recreate. No data is lost.
+    "#);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_is_changed_in_place_and_taken_off_by_a_new_container() {
+    let engine = running(SHOP).await;
+    insta::assert_snapshot!(text_of(&engine, &SHOP.replace("1g", "2g")).await, @r#"
+    shop: 3 services, 2 running, 1 differs from stack.toml
+
+    ~   service db: update in place
+        mem_limit                      1GiB → 2GiB
+
+    Note      `docker compose up` would recreate db once: its hash label keeps the old value
+    Left out  tool (profile debug)
+
+    Plan: 1 to update. Nothing is interrupted, no data is lost.
+    "#);
+    let without = SHOP.replace("mem_limit = \"1g\"", "");
+    insta::assert_snapshot!(text_of(&engine, &without).await, @r#"
+    shop: 3 services, 2 running, 1 differs from stack.toml
+
+    -/+ service db: recreate
+        mem_limit                      1GiB → (none)
+
+    Left out  tool (profile debug)
+    Away      db, until the new container is up
+
+    Plan: 1 to recreate. No data is lost.
+    "#);
+    let strict = SHOP
+        .replace("1g", "2g")
+        .replace("name = \"shop\"", "name = \"shop\"\ncompat = \"strict\"");
+    let plan = plan_of(&engine, &strict, &options()).await;
+    assert!(
+        plan.changes
+            .iter()
+            .any(|it| it.verdict == plan::Verdict::Recreate)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_no_longer_declared_stays_unless_it_is_pruned() {
+    let engine = running(SHOP).await;
+    let (head, tail) = SHOP.split_once("[services.web]").unwrap();
+    let (_, tail) = tail.split_once("[services.tool]").unwrap();
+    let without = format!("{head}[services.tool]{tail}");
+    insta::assert_snapshot!(text_of(&engine, &without).await, @r#"
+    shop: 2 services, 1 running, 1 network: all as stack.toml says
+
+    Note      container shop-web-1 is no longer in stack.toml; --prune removes it
+    Left out  tool (profile debug)
+
+    Plan: nothing to do.
+    "#);
+    let prune = PlanOptions {
+        prune: true,
+        ..options()
+    };
+    let plan = plan_of(&engine, &without, &prune).await;
+    insta::assert_snapshot!(plan::text(&plan, &TextOptions::default()), @r#"
+    shop: 2 services, 1 running, 1 differs from stack.toml
+
+    -   container  shop-web-1  remove  base:1  no longer in stack.toml
+
+    Left out  tool (profile debug)
+
+    Plan: 1 to remove. No data is lost.
+    "#);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_could_not_be_seen_is_left_alone() {
+    let engine = running(SHOP).await;
+    let stack = stack(SHOP);
+    let mut observed = observe(&engine, &stack).await;
+    observed.containers.retain(|it| it.name != "shop-web-1");
+    observed.unknown.push(stackgen::model::Unknown {
+        what: "container shop-web-1".to_owned(),
+        container_name: Some("shop-web-1".to_owned()),
+        why: "no answer within 10 s".to_owned(),
+    });
+    let plan = plan::diff(&stack, &observed, &options());
+    assert_eq!(plan.steps, vec![]);
+    insta::assert_snapshot!(plan::text(&plan, &TextOptions::default()), @r#"
+    shop: 3 services, 1 running, 0 differ from stack.toml, 1 unknown
+
+    ?   service web: unknown, left alone
+        why   no answer within 10 s
+
+    Note      container shop-web-1 could not be seen: no answer within 10 s
+    Left out  tool (profile debug)
+
+    Plan: nothing to do.
+    "#);
+}
+
+#[tokio::test(start_paused = true)]
+async fn named_services_bring_their_dependencies_unless_they_must_not() {
+    let engine = FakeEngine::new();
+    engine.add_plain_image(&ImageReference::parse("base:1").unwrap(), "sha256:one");
+    let service = |name: &str| stackgen::model::ServiceName::new(name).unwrap();
+    let named = PlanOptions {
+        services: vec![service("init")],
+        ..options()
+    };
+    let plan = plan_of(&engine, SHOP, &named).await;
+    let resources = |plan: &Plan| -> Vec<String> {
+        plan.changes
+            .iter()
+            .map(|it| it.resource.to_string())
+            .collect()
+    };
+    assert_eq!(
+        resources(&plan),
+        ["network:default", "service:db:1", "service:init:1"]
+    );
+    let alone = PlanOptions {
+        with_dependencies: false,
+        ..named
+    };
+    let plan = plan_of(&engine, SHOP, &alone).await;
+    assert_eq!(resources(&plan), ["network:default", "service:init:1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_what_is_missing_is_made_for_a_run() {
+    let engine = running(SHOP).await;
+    engine.change("shop-web-1", |it| {
+        it.state.status = stackgen::model::ContainerStatus::Exited;
+    });
+    let missing = PlanOptions {
+        only_missing: true,
+        ..options()
+    };
+    let changed = SHOP.replace("1g", "2g").replace("info", "debug");
+    let plan = plan_of(&engine, &changed, &missing).await;
+    let actions: Vec<&str> = plan.steps.iter().map(|step| step.action.name()).collect();
+    assert_eq!(actions, ["start_container", "await"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_socket_is_compared_by_mode_and_by_names_or_numbers() {
+    let engine = running(SHOP).await;
+    let plan = async |lines: &str| {
+        let text = format!("{SHOP}\n[sockets.db]\npath = \"/run/db.sock\"\n{lines}\n");
+        plan_of(&engine, &text, &options()).await
+    };
+    for same in [
+        "",
+        "mode = \"0660\"\nowner = \"root\"\ngroup = \"docker\"",
+        "owner = \"0\"\ngroup = \"998\"",
+    ] {
+        assert!(plan(same).await.is_empty(), "{same}");
+    }
+    let plan = plan("mode = \"0600\"\nowner = \"postgres\"\ngroup = \"999\"").await;
+    let fields: Vec<String> = plan
+        .changes
+        .iter()
+        .flat_map(|change| &change.fields)
+        .map(|it| {
+            format!(
+                "{} {} {}",
+                it.path,
+                it.old.as_ref().unwrap(),
+                it.new.as_ref().unwrap()
+            )
+        })
+        .collect();
+    assert_eq!(
+        fields,
+        ["mode 0660 0600", "owner root postgres", "group docker 999"]
+    );
+    let actions: Vec<&str> = plan.steps.iter().map(|step| step.action.name()).collect();
+    assert_eq!(actions, ["fix_socket"]);
+}
+
+/// What a service depends on is stopped as soon as the service has stopped: nothing waits for a removal but the network.
+#[tokio::test(start_paused = true)]
+async fn down_waits_for_stops_and_not_for_removals() {
+    let engine = running(SHOP).await;
+    let shop = stack(SHOP);
+    let observed = observe(&engine, &shop).await;
+    let down = plan::down(&shop, &observed, &DownOptions::default());
+    let action = |id: &plan::StepId| &down.steps[id.0].action;
+    let mut stops_that_wait = 0;
+    for step in &down.steps {
+        if !matches!(step.action, Action::StopContainer { .. }) {
+            continue;
+        }
+        for need in &step.needs {
+            assert!(
+                matches!(action(need), Action::StopContainer { .. }),
+                "{} waits for {}",
+                step.action.name(),
+                action(need).name()
+            );
+            stops_that_wait += 1;
+        }
+    }
+    assert!(stops_that_wait > 0, "the dependants stop first");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_rendered_and_cannot_be_applied_blocks_the_plan_by_its_name() {
+    let text = r#"
+[stack]
+name = "shop"
+
+[services.built]
+build = "."
+
+[services.web]
+image = "base:1"
+build = "."
+attach = false
+links = ["plain"]
+deploy = { labels = { a = "b" }, resources.reservations.devices = [{ capabilities = ["gpu"] }] }
+networks.default.interface_name = "eth7"
+secrets = ["outer"]
+volumes = [{ type = "image", source = "base:1", target = "/i" }]
+
+[services.plain]
+image = "base:1"
+deploy = { restart_policy.condition = "any", resources.limits.memory = "64m" }
+
+[networks.default]
+enable_ipv4 = true
+
+[secrets.outer]
+external = true
+"#;
+    let plan = plan_of(&FakeEngine::new(), text, &options()).await;
+    let blockers: Vec<String> = plan.blockers().map(plan::note_text).collect();
+    insta::assert_snapshot!(blockers.join("\n"), @r"
+    networks.default.enable_ipv4: stackgen renders it, and cannot apply it yet
+    services.built.build: building comes later; build it with docker compose and name it by image
+    services.web.links: stackgen renders it, and cannot apply it yet
+    services.web.deploy.resources.reservations.devices: stackgen renders it, and cannot apply it yet
+    services.web.networks.default.interface_name: stackgen renders it, and cannot apply it yet
+    services.web.volumes: a mount of type image: stackgen renders it, and cannot apply it yet
+    services.web.secrets.outer: only Swarm has configs and secrets of its own
+    ");
+}
+
+#[tokio::test(start_paused = true)]
+async fn limits_and_restart_policy_of_deploy_reach_the_engine() {
+    let text = r#"
+[stack]
+name = "shop"
+
+[services.web]
+image = "base:1"
+restart = "no"
+mem_reservation = "8m"
+deploy = { replicas = 2, restart_policy = { condition = "on-failure", max_attempts = 3 }, resources.limits.memory = "64m" }
+"#;
+    let engine = running(text).await;
+    let observed = observe(&engine, &stack(text)).await;
+    assert_eq!(observed.containers.len(), 2);
+    let config = &observed.containers[0].config;
+    assert_eq!(config.restart, Restart::OnFailure(Some(3)));
+    assert_eq!(config.limits.memory, Some(Bytes(64 << 20)));
+    assert_eq!(config.limits.memory_reservation, Some(Bytes(8 << 20)));
+    assert_eq!(plan_of(&engine, text, &options()).await.change_count(), 0);
+}
