@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use stackgen::cli::diagnostics::{DrawOptions, draw, json, short};
 use stackgen::model::{FileRole, SourceFile, Sources};
-use stackgen::stackfile::{Reading, Selection, read};
+use stackgen::stackfile::{Code, Reading, Selection, read};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/diagnostics")
@@ -19,6 +19,10 @@ fn folder() -> PathBuf {
 
 fn sources(name: &str) -> Sources {
     let text = |end: &str| std::fs::read_to_string(folder().join(format!("{name}.{end}"))).ok();
+    sources_of(text("toml"), text("env"))
+}
+
+fn sources_of(main: Option<String>, env: Option<String>) -> Sources {
     let file = |path: &str, role: FileRole, text: Option<String>| SourceFile {
         path: PathBuf::from(path),
         role,
@@ -27,8 +31,8 @@ fn sources(name: &str) -> Sources {
     Sources {
         folder: PathBuf::from("/srv/shop"),
         files: vec![
-            file("stack.toml", FileRole::Main, text("toml")),
-            file(".env", FileRole::StackEnv, text("env")),
+            file("stack.toml", FileRole::Main, main),
+            file(".env", FileRole::StackEnv, env),
         ],
         environment: BTreeMap::new(),
     }
@@ -129,4 +133,36 @@ fn the_short_form_and_json_name_the_place() {
         "file": "stack.toml", "line": 14, "column": 12, "help": "write interval = \"10s\"",
     });
     assert_eq!(json[1], second);
+}
+
+/// Codes whose example cannot be shown by one stack.toml alone: env files, includes and options have a part in them.
+const NOT_BY_ONE_FILE: [Code; 3] = [Code::BadEnvFile, Code::MissingInclude, Code::UnknownOverlay];
+
+/// Returns the TOML block of an explanation below `title`.
+fn example(code: Code, title: &str) -> Option<&'static str> {
+    let (_, rest) = code.explanation().split_once(&format!("\n{title}:\n"))?;
+    let block = rest.trim_start().strip_prefix("```toml\n")?;
+    block.split_once("```").map(|(text, _)| text)
+}
+
+#[test]
+fn the_examples_of_every_explanation_are_wrong_and_right() {
+    let mut failed = Vec::new();
+    for code in Code::ALL.iter().copied() {
+        let (wrong, right) = (example(code, "Wrong"), example(code, "Right"));
+        let (Some(wrong), Some(right)) = (wrong, right) else {
+            assert!(NOT_BY_ONE_FILE.contains(&code), "{code} has no examples");
+            continue;
+        };
+        let codes = |text: &str| -> Vec<Code> {
+            let sources = sources_of(Some(text.to_owned()), None);
+            let reading = read(&sources, &Selection::default());
+            reading.diagnostics.iter().map(|told| told.code).collect()
+        };
+        let found = (codes(wrong), codes(right));
+        if !found.0.contains(&code) || !found.1.is_empty() {
+            failed.push(format!("{code}: {found:?}"));
+        }
+    }
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
 }

@@ -6,7 +6,8 @@ use clap::{Arg, ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser, S
 
 use super::Color;
 use super::command::{
-    apply, check, dag, down, exec, graph, import, init, logs, plan, render, sockets, status, watch,
+    apply, check, dag, down, exec, explain, graph, import, init, logs, plan, render, sockets,
+    status, watch,
 };
 
 /// One stack.toml becomes a running data platform.
@@ -84,6 +85,8 @@ pub enum Command {
     Logs(logs::Args),
     /// Run a command in a running service.
     Exec(exec::Args),
+    /// Say what a code of check means.
+    Explain(explain::Args),
     /// Draw services and DAGs.
     Graph(graph::Args),
     /// Run DAGs and look at their runs.

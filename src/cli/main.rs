@@ -77,6 +77,7 @@ async fn dispatch(context: &Context, command: &Command) -> CommandResult {
         Command::Status(args) => command::status::run(context, args).await,
         Command::Logs(args) => command::logs::run(context, args).await,
         Command::Exec(args) => command::exec::run(context, args).await,
+        Command::Explain(args) => command::explain::run(context, args),
         Command::Graph(args) => command::graph::run(context, args),
         Command::Dag(args) => command::dag::run(context, args).await,
         Command::Sockets(args) => command::sockets::run(context, args),

@@ -3,6 +3,7 @@
 //! **Invariant:** it never stops at the first mistake and never reads a file: the same [`Sources`](crate::model::Sources) give the same
 //! diagnostics.
 
+mod code;
 mod decode;
 mod diagnostic;
 mod effective;
@@ -19,6 +20,7 @@ mod text_position;
 mod tree;
 mod variables;
 
+pub use code::Code;
 pub use diagnostic::*;
 pub use places::{Place, Places, line_and_column};
 pub use reading::{Reading, Selection, read};

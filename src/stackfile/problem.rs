@@ -129,8 +129,7 @@ impl Telling<'_> {
             "config" => ("configs", Code::UnknownConfig),
             "secret" => ("secrets", Code::UnknownSecret),
             "socket" => ("sockets", Code::UnknownSocket),
-            "task" => ("tasks", Code::UnknownTask),
-            _ => ("profiles", Code::UnknownProfile),
+            _ => ("tasks", Code::UnknownTask),
         };
         let header = if section == "tasks" {
             KeyPath::new(at.keys().iter().take(3).cloned()).join(name)

@@ -42,7 +42,7 @@ pub struct Reading {
 pub fn read(sources: &Sources, selection: &Selection) -> Reading {
     let mut told = Vec::new();
     let files = syntax::parse_all(sources, &mut told);
-    let joined = if told.is_empty() {
+    let joined = if told.iter().all(|told| told.code != Code::NotToml) {
         include::join(files, &mut told)
     } else {
         // The rest cannot be read, so nothing more is said about it.

@@ -5,6 +5,7 @@ pub(super) mod check;
 pub(super) mod dag;
 pub(super) mod down;
 pub(super) mod exec;
+pub(super) mod explain;
 pub(super) mod graph;
 pub(super) mod import;
 pub(super) mod init;

@@ -1,5 +1,6 @@
 //! Decodes the whole: every top-level table, into the parts of a stack.
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::hash::Hash;
 
@@ -12,6 +13,7 @@ use crate::model::{
 };
 
 use super::super::reading::Selection;
+use super::super::suggest::nearest;
 use super::super::tree::Node;
 use super::super::{Code, Diagnostic};
 use super::service::imply_oneshots;
@@ -257,7 +259,7 @@ impl<'a, 'n, F: Form> Reader<'_, 'a, 'n, F> {
                 let message = format!("{key} is YAML's way to share; stack.toml has mixins");
                 let help = format!("[mixins.{rest}], and mixins = [{rest:?}] in the services");
                 self.decoder.tell(
-                    Diagnostic::warning(Code::UnknownKey, message, node.key.label(""))
+                    Diagnostic::warning(Code::ExtensionTable, message, node.key.label(""))
                         .with_help(help),
                 );
             }
@@ -297,28 +299,44 @@ impl<'a, F: Form> Decoder<'a, F> {
         policy.prevent_destroy = reader
             .with("prevent_destroy", Decoder::volume_references)
             .unwrap_or_default();
-        policy.lints = reader
-            .with("lints", |decoder, node, path| {
-                let levels = [
-                    ("off", LintLevel::Off),
-                    ("warn", LintLevel::Warn),
-                    ("fail", LintLevel::Fail),
-                ];
-                let Some(table) = node.table() else {
-                    decoder.wrong_type(node, path, "a table");
-                    return None;
-                };
-                let mut lints = std::collections::BTreeMap::new();
-                for (key, inner) in table {
-                    if let Some(level) = decoder.choice(inner, &path.join(key), &levels) {
-                        lints.insert(key.clone(), level);
-                    }
-                }
-                Some(lints)
-            })
-            .unwrap_or_default();
+        policy.lints = reader.with("lints", Decoder::lints).unwrap_or_default();
         reader.finish("policy", &[]);
         Some(policy)
+    }
+
+    fn lints(&mut self, node: &Node, path: &KeyPath) -> Option<BTreeMap<String, LintLevel>> {
+        let levels = [LintLevel::Off, LintLevel::Warn, LintLevel::Fail];
+        let levels = levels.map(|level| (level.name(), level));
+        let Some(table) = node.table() else {
+            self.wrong_type(node, path, "a table");
+            return None;
+        };
+        let mut lints = BTreeMap::new();
+        for (key, inner) in table {
+            let level = self.choice(inner, &path.join(key), &levels);
+            match Code::from_name(key) {
+                Some(code) if code.is_lint() => {
+                    lints.extend(level.map(|level| (key.clone(), level)))
+                }
+                Some(_) => {
+                    let message = format!("{key} is an error, and {path} cannot change that");
+                    let told = Diagnostic::error(Code::UnknownLint, message, inner.key.label(""));
+                    self.tell(
+                        told.with_help("take the line out; `stackgen explain` lists the lints"),
+                    );
+                }
+                None => {
+                    let message = format!("there is no lint `{key}`");
+                    let told = Diagnostic::error(Code::UnknownLint, message, inner.key.label(""));
+                    let lints = Code::ALL.iter().filter(|code| code.is_lint());
+                    self.tell(match nearest(key, lints.map(|code| code.name())) {
+                        Some(near) => told.with_help(format!("did you mean {near}?")),
+                        None => told.with_help("`stackgen explain` lists them"),
+                    });
+                }
+            }
+        }
+        Some(lints)
     }
 
     fn volume_references(&mut self, node: &Node, path: &KeyPath) -> Option<Vec<VolumeName>> {
