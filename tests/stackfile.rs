@@ -2,17 +2,17 @@
 
 #![expect(clippy::disallowed_methods, reason = "tests write files of their own")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use stackgen::key_path;
 use stackgen::load::{LoadError, Request, load};
 use stackgen::model::{
-    ContainerOptions, ContentSource, FileRole, Lifecycle, MountSource, Resolved, Schedule, Service,
-    ServiceName, SourceFile, Sources, Stack, TaskKind, Template, Templated,
+    Attachment, ContainerOptions, ContentSource, FileRole, Lifecycle, MountSource, Resolved,
+    Schedule, Service, ServiceName, SourceFile, Sources, Stack, TaskKind, Template, Templated,
 };
-use stackgen::stackfile::{Reading, Selection, read};
+use stackgen::stackfile::{Reading, Selection, fill_env_file_paths, read};
 
 fn environment(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     pairs
@@ -91,10 +91,15 @@ fn repository_stack(file: &str, variables: &[(&str, &str)]) -> Reading {
         directory: PathBuf::from(env!("CARGO_MANIFEST_DIR")),
         environment: environment(variables),
     };
-    let mut sources = load(&request).expect("the file is there");
+    let mut sources = load(&request, &unfilled).expect("the file is there");
     // What a developer has in .env must not decide a test.
     sources.files.retain(|file| file.role != FileRole::StackEnv);
     read(&sources, &Selection::default())
+}
+
+/// For stacks without a variable in the path of an env file.
+fn unfilled(_: &Sources, paths: &BTreeSet<String>) -> Vec<String> {
+    panic!("{paths:?} need values");
 }
 
 const SECRETS: [(&str, &str); 3] = [
@@ -371,7 +376,7 @@ fn includes_share_one_namespace_and_a_missing_file_is_named() {
     };
     write("deep/er/x", "");
     assert!(matches!(
-        load(&request("deep")),
+        load(&request("deep"), &unfilled),
         Err(LoadError::NoStackFile { .. })
     ));
     write(
@@ -388,23 +393,204 @@ fn includes_share_one_namespace_and_a_missing_file_is_named() {
     );
     write("services/c.txt", "not TOML");
     write("a.env", "A=1\n");
-    let sources = load(&request("deep/er")).expect("it is found above");
+    let sources = load(&request("deep/er"), &unfilled).expect("it is found above");
     let reading = read(&sources, &Selection::default());
     assert_eq!(messages(&reading), ["services.a is defined twice"]);
     write("services/b.toml", "[services.b]\nimage = \"b:1\"\n");
-    let sources = load(&request("deep/er")).expect("it is found above");
+    let sources = load(&request("deep/er"), &unfilled).expect("it is found above");
     let stack = read(&sources, &Selection::default())
         .resolved
         .expect("it is a stack");
     let value = &service(&stack, "a").container.environment["A"];
     assert_eq!(value.as_deref(), Some("1"));
     write("stack.toml", "[stack]\ninclude = [\"gone.toml\"]\n");
-    let sources = load(&request("")).expect("stack.toml is there");
+    let sources = load(&request(""), &unfilled).expect("stack.toml is there");
     let reading = read(&sources, &Selection::default());
     assert_eq!(messages(&reading), ["gone.toml does not exist"]);
     write("stack.toml", &"#".repeat(4 * 1024 * 1024 + 1));
     assert!(matches!(
-        load(&request("")),
+        load(&request(""), &unfilled),
         Err(LoadError::TooLarge { .. })
     ));
+}
+
+#[test]
+fn operations_wait_for_the_list_below_them() {
+    let stack = resolved(
+        r#"
+        [defaults.service]
+        cap_add = ["A", "B"]
+        tmpfs = ["/a", "/b"]
+        dns = ["1.1.1.1"]
+        ports = ["80:80", "81:80/udp", "82:82"]
+        configs = ["c", { source = "d", target = "/d" }]
+        labels = ["a=1", "b=2"]
+        [mixins.one]
+        cap_add = { append = ["C"] }
+        cap_drop = { append = ["X"] }
+        environment = { append = ["A=one", "B=one"] }
+        [mixins.two]
+        cap_add = { remove = ["A"], append = ["D"] }
+        cap_drop = { append = ["Y"], remove = ["X"] }
+        environment = { A = "two" }
+        [services.web]
+        image = "x"
+        mixins = ["one", "two"]
+        tmpfs = []
+        dns = { reset = true }
+        ports = { remove = ["80", { target = 82 }] }
+        configs = { remove = ["d"] }
+        labels = { remove = ["a"], append = { c = 3 } }
+        command = { null = true }
+        [configs]
+        c = { content = "" }
+        d = { content = "" }
+        "#,
+    );
+    let options = web(&stack);
+    assert_eq!(options.cap_add, ["B", "C", "D"]);
+    assert_eq!(options.cap_drop, ["Y"]);
+    assert!(options.tmpfs.is_empty() && options.dns.is_empty());
+    let ports: Vec<_> = options
+        .ports
+        .iter()
+        .map(|it| it.published.as_deref())
+        .collect();
+    assert_eq!(ports, [Some("81")]);
+    let configs: Vec<_> = options
+        .configs
+        .iter()
+        .map(|it| it.source.as_str())
+        .collect();
+    assert_eq!(configs, ["c"]);
+    let labels: Vec<_> = options
+        .labels
+        .iter()
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
+    assert_eq!(labels, ["b=2", "c=3"]);
+    let environment = &options.environment;
+    assert_eq!(environment["A"].as_deref(), Some("two"));
+    assert_eq!(environment["B"].as_deref(), Some("one"));
+    assert_eq!(options.command, None);
+}
+
+#[test]
+fn a_table_with_a_key_called_append_merges_like_any_other() {
+    let stack = resolved(
+        r#"
+        [defaults.service]
+        labels = { append = "x", a = "1" }
+        [services.web]
+        image = "x"
+        labels = { b = "2" }
+        "#,
+    );
+    let labels: Vec<&str> = web(&stack).labels.keys().map(String::as_str).collect();
+    assert_eq!(labels, ["append", "a", "b"]);
+}
+
+#[test]
+fn an_overlay_drops_and_nulls_what_the_base_and_its_mixins_say() {
+    let text = r#"
+        [mixins.m]
+        cap_add = ["A"]
+        environment = { null = true }
+        init = true
+        tty = true
+        [services.web]
+        image = "x"
+        mixins = ["m"]
+        init = false
+        environment.A = "own"
+        networks = ["n"]
+        [networks.n]
+        driver = "bridge"
+        [overlays.o.networks.n]
+        driver = { reset = true }
+        [overlays.o.services.web]
+        network_mode = "host"
+        cap_add = { append = ["B"] }
+        init = { reset = true }
+        tty = { null = true }
+    "#;
+    let selection = Selection {
+        overlays: vec!["o".to_owned()],
+        ..Selection::default()
+    };
+    let reading = read_text(text, "", &[], &selection);
+    assert_eq!(messages(&reading), Vec::<&str>::new());
+    let stack = reading.resolved.expect("it is a stack");
+    let options = web(&stack);
+    assert_eq!(options.cap_add, ["A", "B"]);
+    assert_eq!((options.init, options.tty), (None, None));
+    assert_eq!(options.environment["A"].as_deref(), Some("own"));
+    assert_eq!(options.environment.len(), 1);
+    assert!(matches!(&options.attachment, Attachment::Mode(mode) if mode == "host"));
+    assert!(stack.networks().iter().all(|(_, it)| it.driver.is_none()));
+}
+
+#[test]
+fn the_path_of_an_env_file_may_depend_on_variables() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let write = |path: &str, text: &str| {
+        std::fs::write(folder.path().join(path), text).expect("it can be written");
+    };
+    write(
+        "stack.toml",
+        "[vars]\nSTAGE = \"dev\"\n[overlays.prod.vars]\nSTAGE = \"prod\"\n[services.web]\nimage = \"x\"\n\
+         env_file = [\"${STAGE}.env\", { path = \"./${GONE:-gone}.env\", required = false }]\n",
+    );
+    write("dev.env", "A=dev\n");
+    write("prod.env", "A=prod\n");
+    let read_with = |overlays: &[&str], variables: &[(&str, &str)]| {
+        let request = Request {
+            file: None,
+            directory: folder.path().to_owned(),
+            environment: environment(variables),
+        };
+        let selection = Selection {
+            overlays: overlays.iter().map(|it| (*it).to_owned()).collect(),
+            ..Selection::default()
+        };
+        let sources = load(&request, &|sources, paths| {
+            fill_env_file_paths(sources, &selection, paths)
+        });
+        read(&sources.expect("stack.toml is there"), &selection)
+    };
+    for (overlays, variables, expected) in [
+        (&[][..], &[][..], "dev"),
+        (&["prod"][..], &[][..], "prod"),
+        (&["prod"][..], &[("STAGE", "dev")][..], "dev"),
+    ] {
+        let reading = read_with(overlays, variables);
+        assert_eq!(messages(&reading), Vec::<&str>::new());
+        let stack = reading.resolved.expect("it is a stack");
+        assert_eq!(web(&stack).environment["A"].as_deref(), Some(expected));
+    }
+    let reading = read_with(&[], &[("STAGE", "test")]);
+    let missing = "services.web.env_file: test.env does not exist";
+    assert_eq!(messages(&reading), [missing]);
+    assert!(reading.template.is_some());
+}
+
+#[test]
+fn a_variable_without_default_is_refused_empty_as_it_is_rendered() {
+    let text = "[services.web]\nimage = \"x\"\nhostname = \"${EMPTY}\"\nuser = \"${EMPTY-}\"\n";
+    let reading = read_text(text, "EMPTY=\n", &[], &Selection::default());
+    assert_eq!(messages(&reading), ["EMPTY is empty and has no default"]);
+    let template = reading.template.expect("it can be rendered");
+    let options = &service(&template, "web").container;
+    let hostname = options.hostname.as_ref().map(written);
+    let expected = "${EMPTY:?set EMPTY in .env or in the environment}";
+    assert_eq!(hostname.as_deref(), Some(expected));
+}
+
+#[test]
+fn an_extension_key_that_has_no_place_is_told() {
+    let text = "[services.web]\nimage = \"x\"\ndevices = [{ source = \"/dev/null\", x-d = 1 }]\n";
+    let reading = read_text(text, "", &[], &Selection::default());
+    let expected = "services.web.devices.0: x-d is not carried to the rendered file";
+    assert_eq!(messages(&reading), [expected]);
+    assert!(reading.resolved.is_some());
 }

@@ -112,7 +112,7 @@ fn add_mount(found: &mut Vec<Beyond>, mount: &Mount<Resolved>) {
     for (key, attribute) in &mount.options {
         // The default, said in words.
         let is_default = *attribute == Attribute::Text("enabled".to_owned());
-        if is_asked(attribute) && !is_default {
+        if is_asked(attribute) && !is_default && !key.starts_with("x-") {
             found.push(beyond(format!("volumes: {key} of a mount"), LATER));
         }
     }

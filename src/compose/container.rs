@@ -131,7 +131,7 @@ fn compose_labels(
 }
 
 fn depends_on_label(service: &Service<Resolved>) -> String {
-    let item = |(name, dependency): (&ServiceName, &Dependency)| {
+    let item = |(name, dependency): (&ServiceName, &Dependency<Resolved>)| {
         let condition = dependency.condition.compose_name();
         format!("{name}:{condition}:{}", dependency.restart)
     };

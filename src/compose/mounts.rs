@@ -5,7 +5,7 @@ use crate::model::{
     Resolved, Socket, SocketName, Stack, VolumeName,
 };
 
-use super::{Host, volume_name};
+use super::{ComposeGeneration, Host, volume_name};
 
 /// Returns the mounts of a container, sorted by target. Of two with one target the first wins: volumes, sockets, secrets, configs.
 pub(super) fn mounts(
@@ -14,7 +14,8 @@ pub(super) fn mounts(
     host: &Host<'_>,
     delivered: Vec<MountSpec>,
 ) -> Vec<MountSpec> {
-    let volumes = options.volumes.iter().map(|mount| mount_spec(stack, mount));
+    let volumes = options.volumes.iter();
+    let volumes = volumes.map(|mount| mount_spec(stack, mount, host.compose));
     let sockets = granted(stack, options)
         .filter(|(name, socket)| is_mounted(socket, host.sockets.get(*name)))
         .map(|(_, socket)| socket_mount(socket));
@@ -28,7 +29,11 @@ pub(super) fn mounts(
     mounts
 }
 
-fn mount_spec(stack: &Stack<Resolved>, mount: &Mount<Resolved>) -> MountSpec {
+fn mount_spec(
+    stack: &Stack<Resolved>,
+    mount: &Mount<Resolved>,
+    compose: ComposeGeneration,
+) -> MountSpec {
     let source = match &mount.source {
         MountSource::Bind {
             path,
@@ -37,7 +42,7 @@ fn mount_spec(stack: &Stack<Resolved>, mount: &Mount<Resolved>) -> MountSpec {
             selinux,
         } => MountSpecSource::Bind {
             path: path.clone(),
-            create_host_path: *create_host_path,
+            create_host_path: create_host_path.unwrap_or(compose == ComposeGeneration::V5),
             propagation: propagation.clone(),
             selinux: selinux.clone(),
         },

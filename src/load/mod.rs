@@ -12,5 +12,5 @@ mod request;
 mod text;
 
 pub use error::LoadError;
-pub use request::{Request, load, process_environment, templates};
+pub use request::{FillPaths, Request, load, process_environment, templates};
 pub use text::compose_file;

@@ -21,12 +21,16 @@ pub struct Request {
     pub environment: BTreeMap<String, String>,
 }
 
-/// Reads stack.toml, its includes and every env file.
+/// Fills in paths that hold `${…}`: what the texts mean is not known in this room.
+pub type FillPaths<'a> = &'a dyn Fn(&Sources, &BTreeSet<String>) -> Vec<String>;
+
+/// Reads stack.toml, its includes and every env file. An `env_file` whose path holds `${…}` becomes known by `fill`, after all other
+/// files were read.
 ///
 /// # Errors
 /// [`LoadError`] where stack.toml is missing, or a file is too large, no text or not readable. A missing include is in the sources without
 /// its text.
-pub fn load(request: &Request) -> Result<Sources, LoadError> {
+pub fn load(request: &Request, fill: FillPaths<'_>) -> Result<Sources, LoadError> {
     let main = find_main(request)?;
     let missing = || LoadError::Missing {
         path: main.clone(),
@@ -44,7 +48,7 @@ pub fn load(request: &Request) -> Result<Sources, LoadError> {
     loading.push(name, FileRole::Main, Some(text));
     loading.read_includes(&raw)?;
     loading.read_stack_env(&raw)?;
-    loading.read_service_env()?;
+    loading.read_service_env(fill)?;
     Ok(loading.sources)
 }
 
@@ -247,10 +251,15 @@ impl Loading {
         Ok(())
     }
 
-    fn read_service_env(&mut self) -> Result<(), LoadError> {
+    fn read_service_env(&mut self, fill: FillPaths<'_>) -> Result<(), LoadError> {
         let mut paths = BTreeSet::new();
         for table in &self.raw {
-            collect_env_files(&Value::Table(table.clone()), &mut paths);
+            collect_env_files(table, &mut paths);
+        }
+        let (open, mut paths): (BTreeSet<_>, BTreeSet<_>) =
+            paths.into_iter().partition(|path| path.contains('$'));
+        if !open.is_empty() {
+            paths.extend(fill(&self.sources, &open));
         }
         for path in paths {
             let path = self.sources.folder.join(path);
@@ -291,19 +300,13 @@ fn folders_of(folder: &Path) -> Result<Vec<PathBuf>, LoadError> {
 }
 
 /// Collects what any `env_file` key names, wherever it stands: in a service, a mixin, an overlay or a task.
-fn collect_env_files(value: &Value, found: &mut BTreeSet<String>) {
-    match value {
-        Value::Table(table) => {
-            for (key, value) in table {
-                if key == "env_file" {
-                    collect_paths(value, found);
-                } else {
-                    collect_env_files(value, found);
-                }
-            }
+fn collect_env_files(table: &Table, found: &mut BTreeSet<String>) {
+    for (key, value) in table {
+        match value {
+            value if key == "env_file" => collect_paths(value, found),
+            Value::Table(inner) => collect_env_files(inner, found),
+            _ => {}
         }
-        Value::Array(items) => items.iter().for_each(|item| collect_env_files(item, found)),
-        _ => {}
     }
 }
 

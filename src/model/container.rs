@@ -225,6 +225,8 @@ pub struct Port<F: Form> {
     pub app_protocol: Option<F::Value<String>>,
     /// `host` or `ingress`, which only Swarm tells apart; default `ingress`.
     pub mode: Option<F::Value<String>>,
+    /// Extension keys.
+    pub more: Attributes<F>,
 }
 
 /// A transport protocol.
@@ -270,9 +272,9 @@ pub enum MountSource<F: Form> {
     Bind {
         /// The host's path.
         path: F::Value<String>,
-        /// Whether the engine makes a missing path as a folder: true for the short form and for a long form without `bind`, false
-        /// for an empty `bind = {}`.
-        create_host_path: bool,
+        /// Whether the engine makes a missing path as a folder: true for the short form and for a long form without `bind`. Absent
+        /// where there is a `bind` that does not say: Compose 2 makes none then, Compose 5 does.
+        create_host_path: Option<bool>,
         /// How mounts below it propagate, such as `rslave`.
         propagation: Option<F::Value<String>>,
         /// SELinux relabelling, `z` or `Z`.
@@ -316,6 +318,8 @@ pub struct FileReference<N: Clone + std::fmt::Debug + PartialEq + Eq, F: Form> {
     pub gid: Option<F::Value<String>>,
     /// The mode; default 0444.
     pub mode: Option<u32>,
+    /// Extension keys.
+    pub more: Attributes<F>,
 }
 
 /// How a container is attached.
@@ -374,6 +378,8 @@ pub struct Healthcheck<F: Form> {
     pub start_interval: Option<F::Value<Duration>>,
     /// Whether the image's check is switched off.
     pub disable: bool,
+    /// Extension keys.
+    pub more: Attributes<F>,
 }
 
 /// A limit of the process: soft and hard.
@@ -392,6 +398,8 @@ pub struct Logging<F: Form> {
     pub driver: Option<F::Value<String>>,
     /// Options of the driver.
     pub options: IndexMap<String, F::Value<String>>,
+    /// Extension keys.
+    pub more: Attributes<F>,
 }
 
 /// Limits that the engine can change while a container runs.

@@ -12,7 +12,7 @@ pub struct Service<F: Form> {
     /// A fixed container name; default `PROJECT-SERVICE-NUMBER`.
     pub container_name: Option<F::Value<String>>,
     /// What has to be so before it is started.
-    pub depends_on: IndexMap<ServiceName, Dependency>,
+    pub depends_on: IndexMap<ServiceName, Dependency<F>>,
     /// Profiles that switch it on; empty: always on.
     pub profiles: Vec<ProfileName>,
     /// How many containers; default 1.
@@ -45,13 +45,15 @@ pub enum Rerun {
 
 /// What a service waits for at another one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Dependency {
+pub struct Dependency<F: Form> {
     /// The state that the other service has to reach.
     pub condition: Condition,
     /// Whether this service is restarted when the other one is replaced.
     pub restart: bool,
     /// Whether a missing or failed other service is an error; default true.
     pub required: bool,
+    /// Extension keys.
+    pub more: Attributes<F>,
 }
 
 /// A state that a dependant waits for.

@@ -61,6 +61,13 @@ impl TemplateText {
         }
     }
 
+    /// Returns this text with plain text before it.
+    pub fn after(&self, plain: &str) -> Self {
+        let mut segments = vec![Segment::Plain(plain.to_owned())];
+        segments.extend(self.segments.iter().cloned());
+        Self { segments }
+    }
+
     /// Returns whether there is no variable in it.
     pub fn is_plain(&self) -> bool {
         self.segments
@@ -215,13 +222,14 @@ fn braced(text: &str, dollar: usize, offset: usize) -> Result<(Variable, usize),
     let inner = &text[start..start + close];
     let end = start + close + 1;
     let span = offset + dollar..offset + end;
+    // Compose takes no line break in a reference.
     let malformed = || TemplateError::Malformed {
         span: span.clone(),
         text: text[dollar..end].to_owned(),
     };
     let length = name_length(inner);
     let (name, tail) = inner.split_at(length);
-    if name.is_empty() {
+    if name.is_empty() || inner.contains('\n') {
         return Err(malformed());
     }
     let (minds, sign) = match tail.strip_prefix(':') {
@@ -319,6 +327,7 @@ mod tests {
             ("${1}", 0..4),
             ("x${A:-${B!}}", 6..11),
             ("${V:=d}", 0..7),
+            ("${V:-a\nb}", 0..10),
         ] {
             let error = TemplateText::parse(text).expect_err(text);
             assert_eq!(error.span(), span, "{text}");

@@ -10,7 +10,9 @@ use crate::load::{LoadError, Request, load, templates};
 use crate::model::{FileRole, KeyPath, Resolved, Sources, Stack, Template};
 use crate::plan::Resource;
 use crate::render::{Generated, RenderRequest, host_facts, render};
-use crate::stackfile::{Concern, Diagnostic, Places, Selection, Severity, read};
+use crate::stackfile::{
+    Concern, Diagnostic, Places, Selection, Severity, fill_env_file_paths, read,
+};
 
 use super::ReconcileError;
 
@@ -36,15 +38,33 @@ pub struct Project {
 #[error("stack.toml has mistakes")]
 pub struct HasMistakes;
 
+/// Reads every file that decides what a stack is.
+///
+/// # Errors
+/// [`LoadError`] where a file cannot be read.
+pub(super) fn load_sources(request: &Request, selection: &Selection) -> Result<Sources, LoadError> {
+    load(request, &|sources, paths| {
+        fill_env_file_paths(sources, selection, paths)
+    })
+}
+
 impl Project {
     /// Loads and reads a stack. Mistakes in it are no error here.
     ///
     /// # Errors
     /// [`LoadError`] where a file cannot be read.
     pub fn open(request: &Request, selection: &Selection) -> Result<Self, LoadError> {
-        let sources = load(request)?;
+        let sources = load_sources(request, selection)?;
         let templates = templates(&sources.folder)?;
         Ok(Self::new(sources, templates, selection))
+    }
+
+    /// Loads a stack without reading it.
+    ///
+    /// # Errors
+    /// [`LoadError`] where a file cannot be read.
+    pub fn sources(request: &Request, selection: &Selection) -> Result<Sources, LoadError> {
+        load_sources(request, selection)
     }
 
     /// Reads a stack from what was loaded.

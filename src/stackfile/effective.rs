@@ -7,6 +7,9 @@ use super::suggest::nearest;
 use super::tree::{Node, Site, Table, Value};
 use super::{Code, Diagnostic};
 
+/// Sections whose tables are complete when the overlays are laid: nothing lies below them.
+const FLAT: [&str; 6] = ["stack", "vars", "networks", "volumes", "configs", "secrets"];
+
 /// Keys of `default_args` that belong to the DAG itself.
 const DAG_ARGS: [&str; 2] = ["start_date", "end_date"];
 
@@ -54,7 +57,8 @@ fn entries<'n>(node: &'n mut Node, key: &str) -> impl Iterator<Item = &'n mut No
 pub(super) fn lay_overlays(root: &mut Node, selection: &Selection, told: &mut Vec<Diagnostic>) {
     for name in &selection.overlays {
         let overlays = root.get("overlays");
-        if let Some(overlay) = overlays.and_then(|overlays| overlays.get(name)).cloned() {
+        if let Some(mut overlay) = overlays.and_then(|overlays| overlays.get(name)).cloned() {
+            give_way_to(root, &mut overlay);
             merge(root, overlay_at(overlay, root), &[], told);
             continue;
         }
@@ -72,6 +76,26 @@ pub(super) fn lay_overlays(root: &mut Node, selection: &Selection, told: &mut Ve
             Some(near) => diagnostic.with_help(format!("did you mean {near}?")),
             None => diagnostic.with_help(format!("[overlays.{name}.services.…] makes it")),
         });
+    }
+    for section in FLAT {
+        if let Some(node) = child(root, section) {
+            settle(node, &[section], told);
+        }
+    }
+}
+
+/// Lets what describes containers in the base give way to an overlay, as one layer of a service does to the next.
+fn give_way_to(root: &mut Node, overlay: &mut Node) {
+    for section in ["services", "mixins"] {
+        for (name, over) in named(overlay, section) {
+            if let Some(base) = child(root, section).and_then(|entries| child(entries, name)) {
+                give_way(base, over);
+            }
+        }
+    }
+    let defaults = |root| child(root, "defaults").and_then(|defaults| child(defaults, "service"));
+    if let (Some(base), Some(over)) = (defaults(root), defaults(overlay)) {
+        give_way(base, over);
     }
 }
 
@@ -102,6 +126,7 @@ pub(super) fn lay(root: &mut Node, told: &mut Vec<Diagnostic>) {
     }
     for (dag_name, dag) in named(root, "dags") {
         let args = take_default_args(dag);
+        drop_resets(dag);
         for (name, task) in named(dag, "tasks") {
             let path = ["dags", dag_name, "tasks", name];
             if let Some(args) = &args
@@ -109,6 +134,7 @@ pub(super) fn lay(root: &mut Node, told: &mut Vec<Diagnostic>) {
             {
                 lay_over(task, args.clone(), &path, told);
             }
+            drop_resets(task);
             if let Some(docker) = child(task, "docker")
                 && docker.table().is_some()
             {
@@ -127,6 +153,13 @@ fn named<'n>(node: &'n mut Node, key: &str) -> impl Iterator<Item = (&'n str, &'
         .into_iter()
         .flat_map(|table| table.iter_mut())
         .map(|(name, node)| (name.as_str(), node))
+}
+
+/// Takes the marks out that dropped what was inherited. Deeper down, a table may be data of a request.
+fn drop_resets(node: &mut Node) {
+    if let Some(table) = node.table_mut() {
+        table.retain(|_, inner| !inner.is_mark("reset"));
+    }
 }
 
 /// Returns the default args of a DAG's tasks; dates among them become the DAG's.

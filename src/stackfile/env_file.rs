@@ -3,6 +3,11 @@
 
 use std::ops::Range;
 
+use crate::model::FileId;
+
+use super::tree::Site;
+use super::{Code, Diagnostic};
+
 /// One variable of an env file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct EnvEntry {
@@ -25,6 +30,15 @@ pub(super) struct EnvValue {
 pub(super) struct EnvMistake {
     pub(super) message: String,
     pub(super) span: Range<usize>,
+}
+
+impl EnvMistake {
+    /// Returns the diagnostic for it.
+    pub(super) fn tell(self, file: FileId) -> Diagnostic {
+        let site = Site::new(file, self.span);
+        Diagnostic::error(Code::BadEnvFile, self.message, site.label(""))
+            .with_help("NAME=value, one in each line")
+    }
 }
 
 /// Parses an env file. Lines that are none are told apart from those that are.
@@ -90,7 +104,7 @@ fn entry(text: &str, start: usize, line_end: usize) -> Result<(EnvEntry, usize),
         return Ok((entry, line_end + 1));
     };
     let value_line = &line[name_end + 1..];
-    let blank = value_line.len() - value_line.trim_start_matches([' ', '\t', '\r']).len();
+    let blank = value_line.len() - value_line.trim_start().len();
     let value_start = start + skipped + name_end + 1 + blank;
     let (value, end) = match text[value_start..].chars().next() {
         Some(quote @ ('"' | '\'')) => {
@@ -101,7 +115,7 @@ fn entry(text: &str, start: usize, line_end: usize) -> Result<(EnvEntry, usize),
                 text: if quote == '"' {
                     unescape(inner)
                 } else {
-                    inner.to_owned()
+                    inner.replace("\\'", "'")
                 },
                 is_literal: quote == '\'',
             };
@@ -126,13 +140,10 @@ fn entry(text: &str, start: usize, line_end: usize) -> Result<(EnvEntry, usize),
     Ok((entry, next))
 }
 
-/// Cuts a comment off an unquoted value: a `#` with a blank before it.
+/// Cuts a comment off an unquoted value: a `#` with a space before it. At the beginning of a value it begins none.
 fn unquoted(value: &str) -> &str {
-    let comment = value
-        .char_indices()
-        .find(|(at, c)| *c == '#' && (*at == 0 || value[..*at].ends_with([' ', '\t'])))
-        .map_or(value.len(), |(at, _)| at);
-    value[..comment].trim_end()
+    let end = value.find(" #").unwrap_or(value.len());
+    value[..end].trim_end()
 }
 
 fn closing_quote(text: &str, quote: char) -> Option<usize> {
@@ -161,9 +172,13 @@ fn unescape(text: &str) -> String {
             Some('n') => out.push('\n'),
             Some('r') => out.push('\r'),
             Some('t') => out.push('\t'),
+            Some('a') => out.push('\u{7}'),
+            Some('b') => out.push('\u{8}'),
+            Some('v') => out.push('\u{b}'),
+            Some('f') => out.push('\u{c}'),
             // A dollar that is escaped is none of a variable.
             Some('$') => out.push_str("$$"),
-            Some(c @ ('"' | '\\' | '\'')) => out.push(c),
+            Some(c @ ('"' | '\\')) => out.push(c),
             Some(c) => {
                 out.push('\\');
                 out.push(c);
@@ -174,18 +189,33 @@ fn unescape(text: &str) -> String {
     out
 }
 
-/// Returns the entries of a file of the format `raw`: what stands behind the first `=` is the value, quotes and `$` included.
-pub(super) fn raw_entries(text: &str) -> impl Iterator<Item = (&str, Option<&str>)> {
-    let lines = text
-        .trim_start_matches('\u{feff}')
-        .lines()
-        .map(str::trim_start);
-    lines
-        .filter(|line| !line.is_empty() && !line.starts_with('#'))
-        .map(|line| match line.split_once('=') {
-            Some((name, value)) => (name.trim_end(), Some(value)),
-            None => (line.trim_end(), None),
-        })
+/// Parses a file of the format `raw`: what stands behind the first `=` is the value, quotes and `$` included.
+pub(super) fn parse_raw(text: &str) -> Vec<EnvEntry> {
+    let mut entries = Vec::new();
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
+        let content = line.strip_suffix('\n').unwrap_or(line);
+        let content = content.strip_suffix('\r').unwrap_or(content);
+        let entry = content.trim_start_matches('\u{feff}').trim_start();
+        let start = at + (content.len() - entry.len());
+        at += line.len();
+        if entry.is_empty() || entry.starts_with('#') {
+            continue;
+        }
+        let (name, value) = match entry.split_once('=') {
+            Some((name, value)) => (name, Some(value)),
+            None => (entry, None),
+        };
+        entries.push(EnvEntry {
+            name: name.trim_end().to_owned(),
+            value: value.map(|value| EnvValue {
+                text: value.to_owned(),
+                is_literal: true,
+            }),
+            span: start..start + entry.len(),
+        });
+    }
+    entries
 }
 
 #[cfg(test)]
@@ -207,7 +237,11 @@ mod tests {
             ("A=b", "A", Some("b")),
             ("A = b # c", "A", Some("b")),
             ("A=b#c", "A", Some("b#c")),
-            ("A=#c", "A", Some("")),
+            ("A=#c", "A", Some("#c")),
+            ("A=b\t# c", "A", Some("b\t# c")),
+            (r"A='b\'c'", "A", Some("b'c")),
+            (r#"A="b\'c\v""#, "A", Some("b\\'c\u{b}")),
+            ("A=\u{a0}b", "A", Some("b")),
             ("A='b # $c'", "A", Some("b # $c")),
             ("A=\"b\\nc\" # d", "A", Some("b\nc")),
             ("A=\"b\nc\"\n", "A", Some("b\nc")),
@@ -234,8 +268,20 @@ mod tests {
 
     #[test]
     fn raw_values_are_taken_as_they_stand() {
-        let found: Vec<_> = raw_entries("# no\nA='x' # y\n\n  B=$C=d\nE\n").collect();
-        let expected = [("A", Some("'x' # y")), ("B", Some("$C=d")), ("E", None)];
+        let text = "# no\nA='x' # y\r\n\n  B=$C=d\nE\n";
+        let entries = parse_raw(text);
+        let found: Vec<_> = entries
+            .iter()
+            .map(|entry| {
+                let value = entry.value.as_ref().map(|value| value.text.as_str());
+                (entry.name.as_str(), value, &text[entry.span.clone()])
+            })
+            .collect();
+        let expected = [
+            ("A", Some("'x' # y"), "A='x' # y"),
+            ("B", Some("$C=d"), "B=$C=d"),
+            ("E", None, "E"),
+        ];
         assert_eq!(found, expected);
     }
 }

@@ -4,14 +4,18 @@ use super::tree::{Node, Site, Table, Text, Value};
 use super::{Code, Diagnostic};
 
 /// Attributes that may be a list of `KEY=value` and are a map in truth.
-const PAIRS: [&str; 6] = [
+const PAIRS: [&str; 7] = [
     "environment",
     "labels",
     "annotations",
     "sysctls",
     "args",
     "additional_contexts",
+    "ssh",
 ];
+
+/// Attributes that may be a list of `name=address` or `name:address`, where a name may have several addresses.
+const HOSTS: &str = "extra_hosts";
 
 /// Attributes that may be a list of names and are a map in truth.
 const NAMES: [&str; 3] = ["depends_on", "networks", "models"];
@@ -28,34 +32,77 @@ pub(super) fn lists_to_maps(service: &mut Node) {
         let convert: fn(Node) -> Option<(String, Node)> = match key.as_str() {
             key if PAIRS.contains(&key) => pair,
             key if NAMES.contains(&key) => name,
+            HOSTS => host,
             key if NESTED.contains(&key) => {
                 lists_to_maps(node);
                 continue;
             }
             _ => continue,
         };
-        let operation = ["append", "remove"]
-            .into_iter()
-            .find(|key| node.get(key).is_some());
-        match operation {
-            Some("append") => {
-                if let Some(inner) = node.table_mut().and_then(|table| table.get_mut("append")) {
-                    to_map(inner, convert);
-                }
-            }
-            Some(_) => {}
-            None => to_map(node, convert),
+        if is_operation(node) {
+            let append = node.table_mut().and_then(|table| table.get_mut("append"));
+            append.into_iter().for_each(|inner| to_map(inner, convert));
+            appended_map_to_map(node);
+        } else {
+            to_map(node, convert);
         }
     }
 }
 
-/// Turns a list into a map; a list with items that are no texts stays, for the decoder to complain.
-fn to_map(node: &mut Node, convert: fn(Node) -> Option<(String, Node)>) {
-    if let Value::List(items) = &node.value
-        && items.iter().all(|item| item.raw_text().is_some())
+/// What is appended to a map is laid over it, as a map is anyway; so it may lie below another layer as well.
+fn appended_map_to_map(node: &mut Node) {
+    if let Value::Table(table) = &mut node.value
+        && table.len() == 1
+        && let Some(Value::Table(_)) = table.get("append").map(|inner| &inner.value)
+        && let Some(inner) = table.shift_remove("append")
     {
-        node.value = Value::Table(items.iter().cloned().filter_map(convert).collect());
+        node.value = inner.value;
     }
+}
+
+/// Turns a list into a map; one with items that are no texts stays, for the decoder to complain, and so does one with a key that depends
+/// on a variable.
+fn to_map(node: &mut Node, convert: fn(Node) -> Option<(String, Node)>) {
+    let Value::List(items) = &node.value else {
+        return;
+    };
+    let mut table = Table::new();
+    for item in items {
+        let Some((key, value)) = convert(item.clone()).filter(|(key, _)| !key.contains('$')) else {
+            return;
+        };
+        match (table.get_mut(&key).map(|node| &mut node.value), value.value) {
+            // Only the addresses of a host are lists.
+            (Some(Value::List(below)), Value::List(more)) => below.extend(more),
+            (_, inner) => {
+                let value = Node {
+                    value: inner,
+                    ..value
+                };
+                table.insert(key, value);
+            }
+        }
+    }
+    node.value = Value::Table(table);
+}
+
+fn host(item: Node) -> Option<(String, Node)> {
+    let text = item.raw_text()?;
+    let at = text.find('=').or_else(|| text.find(':'))?;
+    let address = Text {
+        offset: at + 1,
+        ..Text::raw(&text[at + 1..])
+    };
+    let key = text[..at].to_owned();
+    let address = Node {
+        value: Value::Text(address),
+        ..item
+    };
+    let list = Node {
+        value: Value::List(vec![address.clone()]),
+        ..address
+    };
+    Some((key, list))
 }
 
 fn pair(item: Node) -> Option<(String, Node)> {
@@ -85,8 +132,10 @@ pub(super) fn merge(base: &mut Node, over: Node, path: &[&str], told: &mut Vec<D
         apply(base, over, path, told);
         return;
     }
+    // A mark or an operation says nothing of what is laid over it.
+    let is_waiting = is_operation(base) || base.is_mark("reset") || base.is_mark("null");
     match (&mut base.value, over.value) {
-        (Value::Table(below), Value::Table(above)) if !has_operation(below) => {
+        (Value::Table(below), Value::Table(above)) if !is_waiting => {
             merge_tables(below, above, path, told);
         }
         (_, value) => {
@@ -95,10 +144,6 @@ pub(super) fn merge(base: &mut Node, over: Node, path: &[&str], told: &mut Vec<D
             base.key = over.key;
         }
     }
-}
-
-fn has_operation(table: &Table) -> bool {
-    table.contains_key("append") || table.contains_key("remove")
 }
 
 /// Lays the entries of one table on another.
@@ -110,7 +155,8 @@ pub(super) fn merge_tables(
 ) {
     for (key, node) in above {
         if node.is_mark("reset") {
-            below.shift_remove(&key);
+            // It stays until the last layer was laid: what a lower one says is dropped as well.
+            below.insert(key, node);
             continue;
         }
         let mut inner = path.to_vec();
@@ -125,7 +171,7 @@ pub(super) fn merge_tables(
 }
 
 /// Returns whether a node is `{ append = […] }`, `{ remove = […] }` or both.
-fn is_operation(node: &Node) -> bool {
+pub(super) fn is_operation(node: &Node) -> bool {
     node.table().is_some_and(|table| {
         !table.is_empty()
             && table.iter().all(|(key, node)| {
@@ -140,6 +186,9 @@ fn apply(base: &mut Node, operation: Node, path: &[&str], told: &mut Vec<Diagnos
     let Value::Table(operation_table) = operation.value.clone() else {
         return;
     };
+    if base.is_mark("reset") || base.is_mark("null") {
+        base.value = Value::Null;
+    }
     if is_operation(base) {
         if let Some(table) = base.table_mut() {
             join_operations(table, operation_table);
@@ -196,7 +245,13 @@ fn remove(base: &mut Node, items: &Node, path: &[&str], told: &mut Vec<Diagnosti
                 below.len() < before
             }
             Value::Table(below) => item.raw_text().is_some_and(|text| {
-                let key = text.split_once('=').map_or(text, |(key, _)| key);
+                let mut ends: Vec<char> = vec!['='];
+                if attribute == HOSTS {
+                    ends.push(':');
+                }
+                let key = text
+                    .split_once(ends.as_slice())
+                    .map_or(text, |(key, _)| key);
                 below.shift_remove(key).is_some()
             }),
             _ => false,

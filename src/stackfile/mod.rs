@@ -23,4 +23,4 @@ mod variables;
 pub use code::Code;
 pub use diagnostic::*;
 pub use places::{Place, Places, line_and_column};
-pub use reading::{Reading, Selection, read};
+pub use reading::{Reading, Selection, fill_env_file_paths, read};

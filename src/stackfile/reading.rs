@@ -1,9 +1,10 @@
 //! From [`Sources`] to the two forms of a stack.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::model::{
     FileId, Form, KeyPath, ProfileName, ProjectName, Resolved, Sources, Stack, Template,
+    TemplateText,
 };
 
 use super::decode::{Decoder, decode_stack, service_keys};
@@ -92,6 +93,25 @@ pub fn read(sources: &Sources, selection: &Selection) -> Reading {
         diagnostics,
         places,
     }
+}
+
+/// Returns what paths with `${…}` mean; one that needs a variable which is not set is left out, since [`read`] tells it.
+pub fn fill_env_file_paths(
+    sources: &Sources,
+    selection: &Selection,
+    paths: &BTreeSet<String>,
+) -> Vec<String> {
+    let mut told = Vec::new();
+    let Some(mut root) = include::join(syntax::parse_all(sources, &mut told), &mut told) else {
+        return Vec::new();
+    };
+    effective::lay_overlays(&mut root, selection, &mut told);
+    let variables = Variables::collect(sources, &root, &mut told);
+    let filled = paths.iter().filter_map(|path| {
+        let text = TemplateText::parse(path).ok()?;
+        text.resolve(&|name| variables.lookup(name)).ok()
+    });
+    filled.collect()
 }
 
 /// Reads one form out of the merged tree.

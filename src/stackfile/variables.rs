@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 
 use crate::model::{FileRole, Minds, Operator, Segment, Sources, TemplateText, Variable};
 
-use super::env_file::{self, EnvEntry};
+use super::env_file::{self, EnvEntry, EnvMistake};
 use super::tree::{Node, Site, TextState, Value};
 use super::{Code, Diagnostic};
 
@@ -40,17 +40,15 @@ impl<'a> Variables<'a> {
         }
         for (id, file) in sources.with_role(FileRole::StackEnv) {
             let (entries, mistakes) = env_file::parse(file.text.as_deref().unwrap_or_default());
-            for mistake in mistakes {
-                let site = Site::new(id, mistake.span);
-                told.push(
-                    Diagnostic::error(Code::BadEnvFile, mistake.message, site.label(""))
-                        .with_help("NAME=value, one in each line"),
-                );
-            }
+            told.extend(mistakes.into_iter().map(|mistake| mistake.tell(id)));
             for entry in entries {
                 let site = Site::new(id, entry.span.clone());
-                if let Some(value) = variables.entry_value(&entry) {
-                    variables.env_files.insert(entry.name, (value, site));
+                match variables.entry_value(&entry) {
+                    Ok(Some(value)) => {
+                        variables.env_files.insert(entry.name, (value, site));
+                    }
+                    Ok(None) => {}
+                    Err(mistake) => told.push(mistake.tell(id)),
                 }
             }
         }
@@ -84,7 +82,7 @@ impl<'a> Variables<'a> {
     }
 
     /// Returns the value of an entry of an env file: the environment goes before what stands earlier in the files.
-    pub(super) fn entry_value(&self, entry: &EnvEntry) -> Option<String> {
+    pub(super) fn entry_value(&self, entry: &EnvEntry) -> Result<Option<String>, EnvMistake> {
         self.entry_value_after(entry, &IndexMap::new())
     }
 
@@ -93,27 +91,27 @@ impl<'a> Variables<'a> {
         &self,
         entry: &EnvEntry,
         earlier: &IndexMap<String, Option<String>>,
-    ) -> Option<String> {
-        match &entry.value {
-            None => self.lookup(&entry.name),
-            Some(value) if value.is_literal => Some(value.text.clone()),
-            Some(value) => {
-                let Ok(text) = TemplateText::parse(&value.text) else {
-                    return Some(value.text.clone());
-                };
-                // As Compose: what is unset is empty here.
-                let lookup = |name: &str| {
-                    let known = self.lookup(name);
-                    Some(
-                        known
-                            .or_else(|| earlier.get(name).cloned().flatten())
-                            .unwrap_or_default(),
-                    )
-                };
-                Some(lenient(&text, &lookup, &|name| {
-                    self.lookup(name)
-                        .or_else(|| earlier.get(name).cloned().flatten())
-                }))
+    ) -> Result<Option<String>, EnvMistake> {
+        let value = match &entry.value {
+            None => return Ok(self.lookup(&entry.name)),
+            Some(value) if value.is_literal => return Ok(Some(value.text.clone())),
+            Some(value) => value,
+        };
+        let mistake = |message: String| EnvMistake {
+            message,
+            span: entry.span.clone(),
+        };
+        let text = TemplateText::parse(&value.text).map_err(|it| mistake(it.to_string()))?;
+        let lookup = |name: &str| {
+            let known = self.lookup(name);
+            known.or_else(|| earlier.get(name).cloned().flatten())
+        };
+        match lenient(&text).resolve(&lookup) {
+            Ok(text) => Ok(Some(text)),
+            Err(unset) => {
+                let unset = unset.first();
+                let (name, message) = unset.map_or(("", ""), |it| (&it.name, &it.message));
+                Err(mistake(format!("{name} is not set: {message}")))
             }
         }
     }
@@ -207,7 +205,13 @@ impl<'a> Variables<'a> {
             )),
             _ => None,
         };
+        let is_unspeakable = constant.as_ref().is_some_and(is_no_default);
         let operator = match (&variable.operator, constant) {
+            (Operator::None | Operator::Default(..) | Operator::Required(..), Some(constant))
+                if for_render && is_unspeakable =>
+            {
+                return constant.segments;
+            }
             (Operator::None, Some(constant)) => Operator::Default(Minds::Unset, constant),
             (Operator::None, None) if for_render => Operator::Required(
                 Minds::UnsetOrEmpty,
@@ -236,6 +240,30 @@ impl<'a> Variables<'a> {
             ..variable.clone()
         })]
     }
+}
+
+/// Returns whether a constant cannot stand behind `${V-`: Compose knows no escape for braces there, and takes no line break. It is
+/// rendered as it is then.
+fn is_no_default(constant: &TemplateText) -> bool {
+    let plain = constant
+        .segments
+        .iter()
+        .filter_map(|segment| match segment {
+            Segment::Plain(text) => Some(text.as_str()),
+            Segment::Variable(_) => None,
+        });
+    let mut depth = 0_i32;
+    let mut is_odd = false;
+    for c in plain.flat_map(str::chars) {
+        match c {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            '\n' => is_odd = true,
+            _ => {}
+        }
+        is_odd |= depth < 0;
+    }
+    is_odd || depth != 0
 }
 
 /// Returns `${V:-${V+WORD}${V-constant}}`: the value, or what the operator says where it is set to nothing, or the constant.
@@ -267,27 +295,23 @@ fn or_constant(
     with(Operator::Default(Minds::UnsetOrEmpty, text))
 }
 
-fn lenient(
-    text: &TemplateText,
-    or_empty: &dyn Fn(&str) -> Option<String>,
-    lookup: &dyn Fn(&str) -> Option<String>,
-) -> String {
-    let mut out = String::new();
-    for segment in &text.segments {
-        match segment {
-            Segment::Plain(plain) => out.push_str(plain),
-            Segment::Variable(variable) if variable.operator == Operator::None => {
-                out.push_str(&or_empty(&variable.name).unwrap_or_default());
-            }
-            Segment::Variable(variable) => {
-                let one = TemplateText {
-                    segments: vec![Segment::Variable(variable.clone())],
-                };
-                out.push_str(&one.resolve(lookup).unwrap_or_default());
-            }
-        }
+/// Returns the text with nothing for what is unset and has no operator: in env files Compose does not mind.
+fn lenient(text: &TemplateText) -> TemplateText {
+    let segments = text.segments.iter().map(|segment| match segment {
+        Segment::Plain(plain) => Segment::Plain(plain.clone()),
+        Segment::Variable(variable) => Segment::Variable(Variable {
+            operator: match &variable.operator {
+                Operator::None => Operator::Default(Minds::Unset, TemplateText::default()),
+                Operator::Default(minds, text) => Operator::Default(*minds, lenient(text)),
+                Operator::Required(minds, text) => Operator::Required(*minds, lenient(text)),
+                Operator::Alternative(minds, text) => Operator::Alternative(*minds, lenient(text)),
+            },
+            ..variable.clone()
+        }),
+    });
+    TemplateText {
+        segments: segments.collect(),
     }
-    out
 }
 
 /// Returns the text of a scalar as Compose reads it where it wants text.

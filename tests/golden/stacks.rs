@@ -135,7 +135,7 @@ fn bind<F: Lift>(path: F::Value<String>, target: &str, create: bool) -> F::Value
         read_only: F::lift(false),
         source: MountSource::Bind {
             path,
-            create_host_path: create,
+            create_host_path: Some(create),
             propagation: None,
             selinux: None,
         },
@@ -144,12 +144,13 @@ fn bind<F: Lift>(path: F::Value<String>, target: &str, create: bool) -> F::Value
     })
 }
 
-fn depends_on(entries: &[(&str, Condition)]) -> IndexMap<ServiceName, Dependency> {
+fn depends_on<F: Lift>(entries: &[(&str, Condition)]) -> IndexMap<ServiceName, Dependency<F>> {
     let entry = |(name, condition): &(&str, Condition)| {
         let dependency = Dependency {
             condition: *condition,
             restart: false,
             required: true,
+            more: IndexMap::new(),
         };
         (ServiceName::new(*name).unwrap(), dependency)
     };
@@ -165,6 +166,7 @@ fn check<F: Lift>(url: &str) -> Option<Healthcheck<F>> {
         start_period: None,
         start_interval: None,
         disable: false,
+        more: IndexMap::new(),
     })
 }
 
@@ -177,6 +179,7 @@ fn port<F: Lift>(published: F::Value<String>, target: u16) -> F::Value<Port<F>> 
         name: None,
         app_protocol: None,
         mode: None,
+        more: IndexMap::new(),
     })
 }
 
@@ -210,6 +213,7 @@ pub fn platform<F: Lift>(project: &str, is_resolved: bool) -> StackParts<F> {
             uid: None,
             gid: None,
             mode: Some(0o555),
+            more: IndexMap::new(),
         }],
         secrets: vec![FileReference {
             source: SecretName::new("token").unwrap(),
@@ -217,6 +221,7 @@ pub fn platform<F: Lift>(project: &str, is_resolved: bool) -> StackParts<F> {
             uid: None,
             gid: None,
             mode: None,
+            more: IndexMap::new(),
         }],
         healthcheck: check::<F>("http://127.0.0.1:5432/"),
         expose: texts::<F>(&["5432"]),
@@ -236,7 +241,7 @@ pub fn platform<F: Lift>(project: &str, is_resolved: bool) -> StackParts<F> {
         ..busybox()
     });
     setup.lifecycle = Lifecycle::OneShot(Rerun::OnChange);
-    setup.depends_on = depends_on(&[("database", Condition::Healthy)]);
+    setup.depends_on = depends_on::<F>(&[("database", Condition::Healthy)]);
     setup.container.environment = [
         ("ROWS", "http://database:5432/"),
         ("EMPTY", ""),
@@ -255,7 +260,7 @@ pub fn platform<F: Lift>(project: &str, is_resolved: bool) -> StackParts<F> {
         attachment: networks::<F>(&["back", "front"]),
         ..busybox()
     });
-    api.depends_on = depends_on(&[
+    api.depends_on = depends_on::<F>(&[
         ("database", Condition::Healthy),
         ("setup", Condition::Completed),
     ]);
@@ -418,6 +423,7 @@ fn everything<F: Lift>(base: ContainerOptions<F>, is_resolved: bool) -> Service<
         logging: Some(Logging {
             driver: Some(text::<F>("json-file")),
             options: map::<F>(&[("max-size", "1m")]),
+            more: IndexMap::new(),
         }),
         limits: Limits {
             cpus: Some(F::lift(NanoCpus(500_000_000))),
@@ -446,6 +452,7 @@ fn everything<F: Lift>(base: ContainerOptions<F>, is_resolved: bool) -> Service<
         start_period: None,
         start_interval: None,
         disable: true,
+        more: IndexMap::new(),
     });
     service
 }
@@ -567,6 +574,7 @@ fn scrape<F: Lift>() -> ContainerOptions<F> {
             uid: None,
             gid: None,
             mode: None,
+            more: IndexMap::new(),
         }],
         ..ContainerOptions::default()
     }

@@ -340,11 +340,13 @@ fn mount(mount: &Mount<Resolved>, compose: ComposeGeneration) -> Value {
 }
 
 /// 2.40 writes the flag where it is true, 5.0 and newer where it is false.
-fn create_host(map: &mut GoMap, create: bool, compose: ComposeGeneration) {
+fn create_host(map: &mut GoMap, create: Option<bool>, compose: ComposeGeneration) {
     match (compose, create) {
-        (ComposeGeneration::V2, true) => map.put("create_host_path", true),
-        (ComposeGeneration::V5, false) => map.put("create_host_path", false),
-        (ComposeGeneration::V2, false) | (ComposeGeneration::V5, true) => {}
+        (ComposeGeneration::V2, Some(true)) => map.put("create_host_path", true),
+        (ComposeGeneration::V5, Some(false)) => map.put("create_host_path", false),
+        (ComposeGeneration::V2, Some(false))
+        | (ComposeGeneration::V5, Some(true))
+        | (ComposeGeneration::V2 | ComposeGeneration::V5, None) => {}
     }
 }
 
@@ -361,7 +363,7 @@ fn sockets<'a>(
             "/dev/null".to_owned()
         };
         let mut bind = GoMap::default();
-        create_host(&mut bind, false, host.compose);
+        create_host(&mut bind, Some(false), host.compose);
         let target = socket_target(socket);
         json!({"type": "bind", "source": source, "target": target, "bind": bind.finish()})
     })

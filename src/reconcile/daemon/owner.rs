@@ -258,7 +258,7 @@ impl Daemon {
 
     /// Reads everything again and returns whether there is a new stack without mistakes.
     async fn read(&mut self, woke: Vec<PathBuf>) -> Result<bool, ReconcileError> {
-        let files = match read_settled(&self.options.request).await {
+        let files = match read_settled(&self.options.request, &self.options.selection).await {
             Ok(files) => files,
             Err(error) => {
                 let why = with_causes(&error);

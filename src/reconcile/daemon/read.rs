@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::load::{LoadError, Request, load, templates};
+use crate::load::{LoadError, Request, templates};
 use crate::model::{ContentSource, FileRole, Resolved, Sources, Stack};
+use crate::reconcile::project::load_sources;
+use crate::stackfile::Selection;
 use crate::watch::Interest;
 
 /// The pause between two reads that have to be equal.
@@ -17,18 +19,21 @@ const MOST_READS: usize = 50;
 pub(super) type Files = (Sources, BTreeMap<String, String>);
 
 /// Reads everything once.
-pub(super) fn read_once(request: &Request) -> Result<Files, LoadError> {
-    let sources = load(request)?;
+pub(super) fn read_once(request: &Request, selection: &Selection) -> Result<Files, LoadError> {
+    let sources = load_sources(request, selection)?;
     let templates = templates(&sources.folder)?;
     Ok((sources, templates))
 }
 
 /// Reads until two reads with a pause between them agree, so that half a file is never taken for a whole one.
-pub(super) async fn read_settled(request: &Request) -> Result<Files, LoadError> {
-    let mut last = read_once(request);
+pub(super) async fn read_settled(
+    request: &Request,
+    selection: &Selection,
+) -> Result<Files, LoadError> {
+    let mut last = read_once(request, selection);
     for _ in 0..MOST_READS {
         tokio::time::sleep(PAUSE).await;
-        let next = read_once(request);
+        let next = read_once(request, selection);
         let is_settled = match (&last, &next) {
             (Ok(last), Ok(next)) => last == next,
             // A save may remove the file for a moment; only what stays missing is missing.
@@ -99,7 +104,8 @@ mod tests {
                 std::fs::write(&path, text).unwrap();
             }
         };
-        let (read, ()) = tokio::join!(read_settled(&request), writer);
+        let selection = Selection::default();
+        let (read, ()) = tokio::join!(read_settled(&request, &selection), writer);
         let (sources, _) = read.unwrap();
         assert_eq!(sources.main().text.as_deref(), Some("a whole file"));
     }

@@ -15,6 +15,15 @@ impl MapBuilder {
             self.put(key, value(attribute, rebase));
         }
     }
+
+    /// Puts those in that are extension keys: all that an external network or volume may have.
+    pub(super) fn extensions(&mut self, attributes: &Attributes<Template>, rebase: &Rebase) {
+        for (key, attribute) in attributes {
+            if key.starts_with("x-") {
+                self.put(key, value(attribute, rebase));
+            }
+        }
+    }
 }
 
 fn value(attribute: &Attribute<Template>, rebase: &Rebase) -> Value {

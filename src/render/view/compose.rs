@@ -3,8 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::model::{
-    ContentSource, Dependency, FileContent, IpamPool, Network, Service, ServiceName, Stack,
-    Template, Volume,
+    ContentSource, Dependency, FileContent, IpamPool, Network, Service, Stack, Template, Volume,
 };
 use crate::render::RenderRequest;
 use crate::render::facts::has_facts;
@@ -83,14 +82,15 @@ fn service_view(stack: &Stack<Template>, service: &Service<Template>, rebase: &R
     }
     container(&mut map, stack, &service.container, rebase);
     if !service.depends_on.is_empty() {
-        let entries = service.depends_on.iter().map(dependency);
+        let entries = service.depends_on.iter();
+        let entries = entries.map(|(name, it)| (name.to_string(), dependency(it, rebase)));
         map.put("depends_on", Value::Object(entries.collect()));
     }
     map.attributes(&service.more, rebase);
     map.finish()
 }
 
-fn dependency((name, dependency): (&ServiceName, &Dependency)) -> (String, Value) {
+fn dependency(dependency: &Dependency<Template>, rebase: &Rebase) -> Value {
     let mut entry = MapBuilder::default();
     entry.put("condition", dependency.condition.compose_name());
     if dependency.restart {
@@ -99,7 +99,8 @@ fn dependency((name, dependency): (&ServiceName, &Dependency)) -> (String, Value
     if !dependency.required {
         entry.put("required", false);
     }
-    (name.to_string(), entry.finish())
+    entry.attributes(&dependency.more, rebase);
+    entry.finish()
 }
 
 fn network_view(network: &Network<Template>, rebase: &Rebase) -> Value {
@@ -107,6 +108,7 @@ fn network_view(network: &Network<Template>, rebase: &Rebase) -> Value {
     map.text("name", &network.name);
     if network.external {
         map.put("external", true);
+        map.extensions(&network.more, rebase);
         return map.finish();
     }
     map.text("driver", &network.driver);
@@ -143,6 +145,7 @@ fn volume_view(volume: &Volume<Template>, rebase: &Rebase) -> Value {
     map.text("name", &volume.name);
     if volume.external {
         map.put("external", true);
+        map.extensions(&volume.more, rebase);
         return map.finish();
     }
     map.text("driver", &volume.driver);

@@ -22,7 +22,7 @@ pub(super) fn container(
     rebase: &Rebase,
 ) {
     process(map, options, rebase);
-    health(map, options.healthcheck.as_ref());
+    health(map, options.healthcheck.as_ref(), rebase);
     storage(map, stack, options, rebase);
     network(map, options, rebase);
     rights(map, stack, options);
@@ -66,6 +66,7 @@ fn process(map: &mut MapBuilder, options: &ContainerOptions<Template>, rebase: &
         let mut entry = MapBuilder::default();
         entry.text("driver", &logging.driver);
         entry.text_map("options", &logging.options);
+        entry.attributes(&logging.more, rebase);
         map.map("logging", entry);
     }
 }
@@ -97,7 +98,7 @@ pub(super) fn bytes(bytes: &Bytes) -> Value {
     }
 }
 
-fn health(map: &mut MapBuilder, check: Option<&Healthcheck<Template>>) {
+fn health(map: &mut MapBuilder, check: Option<&Healthcheck<Template>>, rebase: &Rebase) {
     let Some(check) = check else { return };
     let mut entry = MapBuilder::default();
     if let Some(test) = &check.test {
@@ -111,6 +112,7 @@ fn health(map: &mut MapBuilder, check: Option<&Healthcheck<Template>>) {
     if check.disable {
         entry.put("disable", true);
     }
+    entry.attributes(&check.more, rebase);
     map.map("healthcheck", entry);
 }
 
@@ -126,8 +128,10 @@ fn storage(
     });
     map.list("volumes", volumes.chain(sockets(stack, options)));
     map.texts("tmpfs", &options.tmpfs);
-    map.list("configs", options.configs.iter().map(file_reference));
-    map.list("secrets", options.secrets.iter().map(file_reference));
+    let configs = options.configs.iter();
+    map.list("configs", configs.map(|it| file_reference(it, rebase)));
+    let secrets = options.secrets.iter();
+    map.list("secrets", secrets.map(|it| file_reference(it, rebase)));
     map.typed("shm_size", &options.shm_size, bytes);
     map.text_map("storage_opt", &options.storage_opt);
 }
@@ -144,7 +148,7 @@ fn mount_view(mount: &Mount<Template>, rebase: &Rebase) -> Value {
         } => {
             entry.put("type", "bind");
             entry.put("source", rebase.path(path));
-            extra.put("create_host_path", *create_host_path);
+            extra.put_some("create_host_path", create_host_path.map(Value::Bool));
             extra.text("propagation", propagation);
             extra.text("selinux", selinux);
             "bind"
@@ -181,7 +185,11 @@ fn mount_view(mount: &Mount<Template>, rebase: &Rebase) -> Value {
         Templated::Literal(false) => {}
         other => entry.put("read_only", typed(other, |flag| json!(flag))),
     }
-    entry.map(kind, extra);
+    // Without the key, an empty `bind` says something else than none.
+    match kind {
+        "bind" => entry.put(kind, extra.finish()),
+        _ => entry.map(kind, extra),
+    }
     entry.finish()
 }
 
@@ -210,6 +218,7 @@ fn sockets(stack: &Stack<Template>, options: &ContainerOptions<Template>) -> Vec
 
 fn file_reference<N: Clone + std::fmt::Debug + PartialEq + Eq + std::fmt::Display>(
     reference: &FileReference<N, Template>,
+    rebase: &Rebase,
 ) -> Value {
     let mut entry = MapBuilder::default();
     entry.put("source", reference.source.to_string());
@@ -220,6 +229,7 @@ fn file_reference<N: Clone + std::fmt::Debug + PartialEq + Eq + std::fmt::Displa
         "mode",
         reference.mode.map(|mode| json!(format!("0{mode:03o}"))),
     );
+    entry.attributes(&reference.more, rebase);
     entry.finish()
 }
 
@@ -241,7 +251,10 @@ fn network(map: &mut MapBuilder, options: &ContainerOptions<Template>, rebase: &
     map.texts("expose", &options.expose);
     map.list(
         "ports",
-        options.ports.iter().map(|port| typed(port, port_view)),
+        options
+            .ports
+            .iter()
+            .map(|port| typed(port, |port| port_view(port, rebase))),
     );
     map.text("mac_address", &options.mac_address);
     map.texts("dns", &options.dns);
@@ -266,7 +279,7 @@ fn endpoint(endpoint: &Endpoint<Template>, rebase: &Rebase) -> Value {
     entry.finish()
 }
 
-fn port_view(port: &Port<Template>) -> Value {
+fn port_view(port: &Port<Template>, rebase: &Rebase) -> Value {
     let mut entry = MapBuilder::default();
     entry.text("name", &port.name);
     // Compose fills this in where it reads the short form; written out, both forms hash alike.
@@ -279,6 +292,7 @@ fn port_view(port: &Port<Template>) -> Value {
     entry.text("published", &port.published);
     entry.put("protocol", text(&port.protocol));
     entry.text("app_protocol", &port.app_protocol);
+    entry.attributes(&port.more, rebase);
     entry.finish()
 }
 

@@ -3,13 +3,14 @@
 use indexmap::IndexMap;
 
 use crate::model::{
-    ConfigName, ContainerOptions, EnvFile, FileReference, FileRole, Form, InvalidName, KeyPath,
-    Limits, Logging, SecretName, SocketName, Ulimit, Words,
+    Attributes, ConfigName, ContainerOptions, EnvFile, FileReference, FileRole, Form, InvalidName,
+    KeyPath, Limits, Logging, SecretName, SocketName, Ulimit, Words,
 };
 
 use super::super::env_file;
 use super::super::tree::{Node, Value};
-use super::super::{Annotation, Code, Diagnostic};
+use super::super::{Code, Diagnostic};
+use super::specification::NONE;
 use super::{Decoder, Reader};
 
 impl<'a, 'n, F: Form> Reader<'_, 'a, 'n, F> {
@@ -125,8 +126,7 @@ impl<'a, 'n, F: Form> Reader<'_, 'a, 'n, F> {
         };
         let path = self.at(key);
         let Some(table) = node.table() else {
-            self.decoder
-                .wrong_type(node, &path, "a table, or a list of \"KEY=value\"");
+            self.decoder.no_pairs(node, &path);
             return IndexMap::new();
         };
         let mut environment = IndexMap::new();
@@ -158,29 +158,20 @@ impl<'a, 'n, F: Form> Reader<'_, 'a, 'n, F> {
             };
             match self.env_file_text(path) {
                 Some((id, text)) => {
-                    if file.format.is_some() {
-                        let lines = env_file::raw_entries(text);
-                        merged.extend(lines.map(|(name, value)| match value {
-                            Some(value) => (name.to_owned(), Some(value.to_owned())),
-                            None => (name.to_owned(), self.decoder.variables.lookup(name)),
-                        }));
-                        continue;
-                    }
-                    let (entries, mistakes) = env_file::parse(text);
+                    let (entries, mistakes) = match file.format {
+                        Some(_) => (env_file::parse_raw(text), Vec::new()),
+                        None => env_file::parse(text),
+                    };
                     for mistake in mistakes {
-                        let primary = Annotation {
-                            file: id,
-                            span: mistake.span,
-                            label: String::new(),
-                        };
-                        self.decoder.tell(
-                            Diagnostic::error(Code::BadEnvFile, mistake.message, primary)
-                                .with_help("NAME=value, one in each line"),
-                        );
+                        self.decoder.tell(mistake.tell(id));
                     }
                     for entry in entries {
-                        let value = self.decoder.variables.entry_value_after(&entry, &merged);
-                        merged.insert(entry.name, value);
+                        match self.decoder.variables.entry_value_after(&entry, &merged) {
+                            Ok(value) => {
+                                merged.insert(entry.name, value);
+                            }
+                            Err(mistake) => self.decoder.tell(mistake.tell(id)),
+                        }
                     }
                 }
                 None if file.required => self.missing_env_file(index, path),
@@ -309,6 +300,7 @@ impl<'a, F: Form> Decoder<'a, F> {
                 uid: None,
                 gid: None,
                 mode: None,
+                more: Attributes::<F>::new(),
             });
         }
         let mut reader = Reader::open(self, node, path)?;
@@ -320,6 +312,7 @@ impl<'a, F: Form> Decoder<'a, F> {
         let uid = reader.with("uid", Decoder::loose_text);
         let gid = reader.with("gid", Decoder::loose_text);
         let mode = reader.with("mode", Decoder::known_mode);
+        let more = reader.carry(NONE);
         reader.finish("a config or secret of a service", &[]);
         if source.is_none() && node.get("source").is_none() {
             let message = format!("{path} does not say which source it is");
@@ -335,6 +328,7 @@ impl<'a, F: Form> Decoder<'a, F> {
             uid,
             gid,
             mode,
+            more,
         })
     }
 
@@ -357,10 +351,13 @@ impl<'a, F: Form> Decoder<'a, F> {
         };
         let mut hosts = Vec::new();
         for (name, inner) in table {
-            for address in self.items(inner, &path.join(name)) {
-                if let Some(text) = self.known_text(address, &path.join(name)) {
-                    hosts.push(F::literal(format!("{name}={text}")));
-                }
+            let at = path.join(name);
+            for address in self.items(inner, &at) {
+                let text = self.text(address, &at);
+                hosts.extend(text.and_then(|text| match F::known(&text) {
+                    Some(text) => Some(F::literal(format!("{name}={text}"))),
+                    None => F::raw(self.variable_in(address)?.after(&format!("{name}="))),
+                }));
             }
         }
         Some(hosts)
@@ -404,6 +401,7 @@ impl<'a, F: Form> Decoder<'a, F> {
             let permissions = reader
                 .word("permissions")
                 .unwrap_or_else(|| "rwm".to_owned());
+            reader.no_extensions();
             reader.finish("a device", &[]);
             if let Some(source) = source {
                 let target = target.unwrap_or_else(|| source.clone());
@@ -418,6 +416,7 @@ impl<'a, F: Form> Decoder<'a, F> {
         let logging = Logging {
             driver: reader.text("driver"),
             options: reader.map("options"),
+            more: reader.carry(NONE),
         };
         reader.finish("logging", &[]);
         Some(logging)

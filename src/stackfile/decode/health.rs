@@ -4,6 +4,7 @@ use crate::model::{Form, Healthcheck, KeyPath};
 
 use super::super::Code;
 use super::super::tree::Node;
+use super::specification::NONE;
 use super::{Decoder, Reader};
 
 impl<'a, F: Form> Decoder<'a, F> {
@@ -19,6 +20,7 @@ impl<'a, F: Form> Decoder<'a, F> {
             start_period: reader.duration("start_period"),
             start_interval: reader.duration("start_interval"),
             disable: reader.flag("disable").unwrap_or(false),
+            more: reader.carry(NONE),
         };
         reader.finish("a healthcheck", &[]);
         Some(healthcheck)

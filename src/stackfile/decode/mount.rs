@@ -4,7 +4,7 @@ use crate::model::{Attributes, Form, KeyPath, Mount, MountSource};
 
 use super::super::tree::Node;
 use super::super::{Code, Diagnostic};
-use super::specification::{BIND, IMAGE_MOUNT, MOUNT, VOLUME_MOUNT};
+use super::specification::{BIND, IMAGE_MOUNT, MOUNT, NONE, VOLUME_MOUNT};
 use super::{Decoder, Reader, split_outside_braces};
 
 const HELP: &str = "a mount is \"./data:/data:ro\", \"volume:/data\" or { type = \"bind\", source = \"./data\", target = \"/data\" }";
@@ -84,7 +84,7 @@ impl<'a, F: Form> Decoder<'a, F> {
         let source = match source {
             Some(path) if path.starts_with(['.', '/', '~']) => MountSource::Bind {
                 path: F::literal(self.host_path(path)),
-                create_host_path: true,
+                create_host_path: Some(true),
                 propagation: literal(propagation),
                 selinux: literal(selinux),
             },
@@ -143,7 +143,7 @@ impl<'a, F: Form> Decoder<'a, F> {
             Kind::Volume => {
                 self.volume_mount(source, volume, &path.join("volume"), &mut options)?
             }
-            Kind::Tmpfs => self.tmpfs(tmpfs, &path.join("tmpfs"))?,
+            Kind::Tmpfs => self.tmpfs(tmpfs, &path.join("tmpfs"), &mut options)?,
             Kind::Other(kind) => {
                 if let Some(node) = image {
                     let mut reader = Reader::open(self, node, &path.join("image"))?;
@@ -174,11 +174,10 @@ impl<'a, F: Form> Decoder<'a, F> {
             Some(known) => F::literal(self.host_path(known)),
             None => source,
         };
-        let mut bind = (true, None, None);
+        let mut bind = (Some(true), None, None);
         if let Some(node) = node {
             let mut reader = Reader::open(self, node, path)?;
-            // An empty `bind` means that the path is not made: Compose's own rule.
-            bind.0 = reader.flag("create_host_path").unwrap_or(false);
+            bind.0 = reader.flag("create_host_path");
             bind.1 = reader.text("propagation");
             bind.2 = reader.text("selinux");
             *options = reader.carry(BIND);
@@ -214,12 +213,18 @@ impl<'a, F: Form> Decoder<'a, F> {
         })
     }
 
-    fn tmpfs(&mut self, node: Option<&Node>, path: &KeyPath) -> Option<MountSource<F>> {
+    fn tmpfs(
+        &mut self,
+        node: Option<&Node>,
+        path: &KeyPath,
+        options: &mut Attributes<F>,
+    ) -> Option<MountSource<F>> {
         let (mut size, mut mode) = (None, None);
         if let Some(node) = node {
             let mut reader = Reader::open(self, node, path)?;
             size = reader.bytes("size");
             mode = reader.with("mode", Decoder::known_mode);
+            *options = reader.carry(NONE);
             reader.finish("tmpfs", &[]);
         }
         Some(MountSource::Tmpfs { size, mode })

@@ -1,9 +1,10 @@
 //! Decodes published ports.
 
-use crate::model::{Form, KeyPath, Port, Protocol};
+use crate::model::{Attributes, Form, KeyPath, Port, Protocol};
 
 use super::super::tree::{Node, Value};
 use super::super::{Code, Diagnostic};
+use super::specification::NONE;
 use super::{Decoder, Reader, split_outside_braces};
 
 const PROTOCOLS: [(&str, Protocol); 3] = [
@@ -73,6 +74,7 @@ impl<'a, F: Form> Decoder<'a, F> {
         let name = reader.text("name");
         let app_protocol = reader.text("app_protocol");
         let mode = reader.text("mode");
+        let more = reader.carry(NONE);
         reader.finish("a port", &[]);
         if !has_target {
             let message = format!("{path} does not say which port it is inside");
@@ -89,6 +91,7 @@ impl<'a, F: Form> Decoder<'a, F> {
             name,
             app_protocol,
             mode,
+            more,
         })
     }
 
@@ -127,6 +130,7 @@ impl Short {
             name: None,
             app_protocol: None,
             mode: None,
+            more: Attributes::<F>::new(),
         }
     }
 }

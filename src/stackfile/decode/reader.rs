@@ -190,6 +190,20 @@ impl<'d, 'a, 'n, F: Form> Reader<'d, 'a, 'n, F> {
         }
     }
 
+    /// Warns of extension keys where the container's model has no place for them.
+    pub(super) fn no_extensions(&mut self) {
+        for (key, node) in self.table {
+            if key.starts_with("x-") {
+                let message = format!("{}: {key} is not carried to the rendered file", self.path);
+                self.decoder.tell(Diagnostic::warning(
+                    Code::NotSupported,
+                    message,
+                    node.key.label(""),
+                ));
+            }
+        }
+    }
+
     /// Returns every key that was asked for.
     pub(super) fn known(&self) -> &[&'static str] {
         &self.known

@@ -363,7 +363,7 @@ impl<'a, F: Form> Decoder<'a, F> {
         path: &KeyPath,
     ) -> Option<IndexMap<String, F::Value<String>>> {
         let Some(table) = node.table() else {
-            self.wrong_type(node, path, "a table, or a list of \"KEY=value\"");
+            self.no_pairs(node, path);
             return None;
         };
         let mut map = IndexMap::new();
@@ -378,5 +378,25 @@ impl<'a, F: Form> Decoder<'a, F> {
             }
         }
         Some(map)
+    }
+
+    /// Tells that there is neither a table nor a list of pairs. A list that was not made a table has an item that is no text, or a name
+    /// that depends on a variable.
+    pub(super) fn no_pairs(&mut self, node: &Node, path: &KeyPath) {
+        let items = node.list().unwrap_or_default();
+        if items.iter().any(|item| item.value == Value::Poison) {
+            return;
+        }
+        let named = |item: &&Node| {
+            let name = item.raw_text().and_then(|text| text.split('=').next());
+            name.is_some_and(|name| name.contains('$'))
+        };
+        let Some(item) = items.iter().find(named) else {
+            self.wrong_type(node, path, "a table, or a list of \"KEY=value\"");
+            return;
+        };
+        let message = format!("{path}: a name cannot depend on a variable");
+        let told = Diagnostic::error(Code::WrongType, message, item.at.label(""));
+        self.tell(told.with_help("${…} stands for a value, behind the ="));
     }
 }

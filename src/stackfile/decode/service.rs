@@ -3,13 +3,13 @@
 use indexmap::IndexMap;
 
 use crate::model::{
-    Attribute, Condition, Dependency, Form, KeyPath, Lifecycle, ProfileName, Rerun, Service,
-    ServiceName,
+    Attribute, Attributes, Condition, Dependency, Form, KeyPath, Lifecycle, ProfileName, Rerun,
+    Service, ServiceName,
 };
 
 use super::super::tree::{Node, Value};
 use super::super::{Code, Diagnostic};
-use super::specification::SERVICE;
+use super::specification::{NONE, SERVICE};
 use super::{Decoder, Reader, deploy};
 
 /// The words for conditions, stackgen's and Compose's.
@@ -34,7 +34,7 @@ impl<'a, F: Form> Decoder<'a, F> {
         &mut self,
         node: &Node,
         path: &KeyPath,
-    ) -> Option<IndexMap<ServiceName, Dependency>> {
+    ) -> Option<IndexMap<ServiceName, Dependency<F>>> {
         let Some(table) = node.table() else {
             if node.list().is_some_and(<[Node]>::is_empty) {
                 return Some(IndexMap::new());
@@ -57,11 +57,12 @@ impl<'a, F: Form> Decoder<'a, F> {
         Some(dependencies)
     }
 
-    fn dependency(&mut self, node: &Node, path: &KeyPath) -> Option<Dependency> {
+    fn dependency(&mut self, node: &Node, path: &KeyPath) -> Option<Dependency<F>> {
         let mut dependency = Dependency {
             condition: Condition::Started,
             restart: false,
             required: true,
+            more: Attributes::<F>::new(),
         };
         if node.table().is_none() {
             dependency.condition = self.choice(node, path, &CONDITIONS)?;
@@ -74,6 +75,7 @@ impl<'a, F: Form> Decoder<'a, F> {
         }
         dependency.restart = reader.flag("restart").unwrap_or(false);
         dependency.required = reader.flag("required").unwrap_or(true);
+        dependency.more = reader.carry(NONE);
         reader.finish("a dependency", &[]);
         Some(dependency)
     }
