@@ -21,6 +21,7 @@ mod failure;
 mod graph_view;
 mod interrupt;
 mod main;
+mod origin_view;
 mod plan_json;
 mod source_line;
 mod status_view;

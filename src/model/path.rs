@@ -12,6 +12,21 @@ impl KeyPath {
         Self(keys.into_iter().map(Into::into).collect())
     }
 
+    /// Takes a path apart as it is displayed: keys between dots, one with dots in it in quotes.
+    pub fn parse(text: &str) -> Self {
+        let mut keys = vec![String::new()];
+        let mut quote = None;
+        for c in text.chars() {
+            match (c, quote) {
+                (c, Some(open)) if c == open => quote = None,
+                ('"' | '\'', None) => quote = Some(c),
+                ('.', None) => keys.push(String::new()),
+                (c, _) => keys.last_mut().into_iter().for_each(|key| key.push(c)),
+            }
+        }
+        Self(keys)
+    }
+
     /// Returns this path with one more key at its end.
     pub fn join(&self, key: impl fmt::Display) -> Self {
         let mut keys = self.0.clone();
@@ -77,5 +92,7 @@ mod tests {
             KeyPath::new(["services", "web", "discovery.type"]).to_string(),
             "services.web.\"discovery.type\""
         );
+        let path = KeyPath::parse("services.web.\"discovery.type\".x");
+        assert_eq!(path.keys(), ["services", "web", "discovery.type", "x"]);
     }
 }

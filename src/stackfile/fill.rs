@@ -46,6 +46,12 @@ impl<'a> Filler<'a> {
         self.walk(node, false);
     }
 
+    /// Fills in every text of what stands at the end of these keys.
+    pub(super) fn fill_below(&mut self, node: &mut Node, keys: &[String]) {
+        let is_shell = keys.iter().any(|key| SHELL_KEYS.contains(&key.as_str()));
+        self.walk(node, is_shell);
+    }
+
     fn walk(&mut self, node: &mut Node, is_shell: bool) {
         match &mut node.value {
             Value::Table(table) => {

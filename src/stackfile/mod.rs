@@ -11,6 +11,7 @@ mod env_file;
 mod fill;
 mod include;
 mod layers;
+mod origin;
 mod places;
 mod problem;
 mod reading;
@@ -22,5 +23,9 @@ mod variables;
 
 pub use code::Code;
 pub use diagnostic::*;
+pub use origin::{
+    Act, Contribution, Explanation, KeyOrigin, Layer, Outcome, Unexplained, VariableOrigin,
+    VariableSource, explain_path, is_section,
+};
 pub use places::{Place, Places, line_and_column};
 pub use reading::{Reading, Selection, fill_env_file_paths, read};

@@ -154,6 +154,11 @@ impl<'a> Variables<'a> {
             .map(|(_, site)| Origin::Constant(site))
     }
 
+    /// Returns what `[vars]` gives a variable.
+    pub(super) fn constant(&self, name: &str) -> Option<&TemplateText> {
+        self.constants.get(name).map(|(text, _)| text)
+    }
+
     /// Returns where `[vars]` sets a variable.
     pub(super) fn constant_site(&self, name: &str) -> Option<&Site> {
         self.constants.get(name).map(|(_, site)| site)

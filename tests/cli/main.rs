@@ -10,3 +10,4 @@ mod dags;
 mod exit_codes;
 mod files;
 mod mistakes;
+mod origin;

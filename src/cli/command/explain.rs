@@ -1,17 +1,26 @@
-//! `stackgen explain`: what a code means.
+//! `stackgen explain`: what a code means, or where a value comes from.
 
 use crate::cli::context::Context;
+use crate::cli::diagnostics::{DrawOptions, draw};
+use crate::cli::origin_view;
 use crate::cli::table::columns;
 use crate::cli::ui::{FAINT, STRONG, styled};
 use crate::cli::{CommandResult, ExitCode, Failure};
-use crate::stackfile::Code;
+use crate::model::KeyPath;
+use crate::reconcile::Project;
+use crate::stackfile::{Code, Unexplained, explain_path, is_section};
 
-/// Says what a code of `stackgen check` means, with an example of wrong and right. Without one, lists them all.
+/// Says which file, line and layer set a value of stack.toml, what it overrode, and where the variables in it come from. For a code of
+/// `stackgen check`: what it means, with an example of wrong and right. Without either, lists all codes.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
-    /// A code such as unknown-key.
+    /// A path such as services.web.environment.LOG_LEVEL, or a code such as unknown-key.
     #[arg(value_name = "WHAT")]
     pub what: Option<String>,
+    /// For a path, print JSON: path, outcome (value, table, nothing or default), value, layers (highest first: layer, overlay, act, value,
+    /// in_effect, file, line, column), variables (name, source, value, over, file, line, column) and keys (key, value, layer, …).
+    #[arg(long)]
+    pub json: bool,
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> CommandResult {
@@ -19,11 +28,47 @@ pub(crate) fn run(context: &Context, args: &Args) -> CommandResult {
         context.ui.data(list())?;
         return Ok(ExitCode::Done);
     };
+    if what.contains('.') || is_section(what) {
+        return path(context, what, args.json);
+    }
     let Some(code) = Code::from_name(what) else {
         return Err(unknown_code(what));
     };
     context.ui.data(explanation(code))?;
     Ok(ExitCode::Done)
+}
+
+/// Explains where a value comes from. Mistakes elsewhere in the file do not matter.
+fn path(context: &Context, what: &str, is_json: bool) -> CommandResult {
+    let selection = context.selection()?;
+    let sources = Project::sources(&context.request(), &selection)?;
+    match explain_path(&sources, &selection, &KeyPath::parse(what)) {
+        Ok(explanation) => {
+            context.ui.data(match is_json {
+                true => origin_view::json(&explanation, &sources).to_string(),
+                false => origin_view::draw(&explanation, &sources),
+            })?;
+            Ok(ExitCode::Done)
+        }
+        Err(Unexplained::Mistakes(mistakes)) => {
+            let options = DrawOptions {
+                color: context.ui.has_color_for_words(),
+                ..DrawOptions::default()
+            };
+            context.ui.loud(draw(&mistakes, &sources, &options));
+            Err(Failure::silent(ExitCode::Invalid))
+        }
+        Err(Unexplained::Unknown { found, nearest }) => {
+            let failure = Failure::new(ExitCode::Usage, format!("there is no {what} in the stack"));
+            Err(match nearest {
+                Some(near) => failure.hint(format!("did you mean {near}?")),
+                None if found.keys().is_empty() => {
+                    failure.hint("stackgen explain services lists the services")
+                }
+                None => failure.hint(format!("stackgen explain {found} lists what it has")),
+            })
+        }
+    }
 }
 
 /// Returns every code with its level and one line.
