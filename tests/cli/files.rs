@@ -50,6 +50,43 @@ fn the_graph_is_drawn_for_people_and_for_graphviz() {
 }
 
 #[test]
+fn the_graph_is_drawn_for_markdown_and_as_a_picture() {
+    let folder = Folder::new(GOOD);
+    let mermaid = folder.run(&["graph", "--format", "mermaid"]).ends(0).stdout;
+    let arrow = "    g0n0 -->|\"started\"| g0n1\n";
+    assert!(mermaid.contains(arrow), "{mermaid}");
+    let svg = folder.run(&["graph", "--format", "svg"]).ends(0).stdout;
+    assert!(svg.starts_with("<svg "), "{svg}");
+    assert!(svg.contains(">busybox:1.36</text>"), "{svg}");
+    assert!(
+        svg.contains("<title>job after web started</title>"),
+        "{svg}"
+    );
+    let again = folder.run(&["graph", "--format", "svg"]).ends(0).stdout;
+    assert_eq!(svg, again);
+}
+
+#[test]
+fn the_picture_in_the_docs_is_of_the_stack_beside_it() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = Folder::empty();
+    let file = root.join("stack.toml");
+    let file = file.to_str().expect("a path");
+    let svg = folder
+        .run(&["graph", "--format", "svg", "-f", file])
+        .ends(0);
+    let path = root.join("docs/platform.svg");
+    if std::env::var_os("STACKGEN_BLESS").is_some() {
+        std::fs::write(&path, &svg.stdout).expect("it is written");
+    }
+    let committed = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        committed == svg.stdout,
+        "draw it anew: stackgen graph --format svg > docs/platform.svg"
+    );
+}
+
+#[test]
 fn sockets_are_compared_and_set_only_with_consent() {
     use std::os::unix::fs::PermissionsExt;
     let folder = Folder::empty();

@@ -1,7 +1,7 @@
 //! `stackgen graph`: services and DAGs, drawn.
 
 use crate::cli::context::{Context, unknown};
-use crate::cli::graph_view::{dot, service_nodes, task_nodes, tree};
+use crate::cli::graph_view::{Group, dot, mermaid, service_group, svg, task_group, tree};
 use crate::cli::ui::{STRONG, styled};
 use crate::cli::{CommandResult, ExitCode};
 use crate::model::DagName;
@@ -25,6 +25,10 @@ pub enum Format {
     Text,
     /// Graphviz.
     Dot,
+    /// Mermaid, as Markdown pages show it.
+    Mermaid,
+    /// A picture.
+    Svg,
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> CommandResult {
@@ -32,7 +36,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> CommandResult {
     let stack = project.template()?;
     let mut groups = Vec::new();
     if args.dag.is_none() {
-        groups.push(("services".to_owned(), service_nodes(stack)));
+        groups.push(service_group(stack));
     }
     for (name, dag) in stack.dags() {
         if args
@@ -40,7 +44,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> CommandResult {
             .as_ref()
             .is_none_or(|wanted| wanted == name.as_str())
         {
-            groups.push((format!("dag {name}"), task_nodes(dag)));
+            groups.push(task_group(name.as_str(), dag));
         }
     }
     if let (Some(name), true) = (&args.dag, groups.is_empty()) {
@@ -50,23 +54,28 @@ pub(crate) fn run(context: &Context, args: &Args) -> CommandResult {
             stack.dags().keys().map(DagName::as_str),
         ));
     }
-    if args.format == Format::Dot {
-        context.ui.data(dot(stack.name().as_str(), &groups))?;
-        return Ok(ExitCode::Done);
-    }
-    for (index, (title, nodes)) in groups.iter().enumerate() {
-        let gap = if index == 0 { "" } else { "\n" };
-        let things = if title == "services" {
-            "services"
-        } else {
-            "tasks"
-        };
-        let title = title.strip_prefix("dag ").unwrap_or(stack.name().as_str());
-        let title = styled(STRONG, title);
-        context
-            .ui
-            .data(format!("{gap}{title}  {} {things}\n", nodes.len()))?;
-        context.ui.data(tree(nodes))?;
-    }
+    let name = stack.name().as_str();
+    context.ui.data(match args.format {
+        Format::Text => text(name, &groups),
+        Format::Dot => dot(name, &groups),
+        Format::Mermaid => mermaid(name, &groups),
+        Format::Svg => svg(name, &groups),
+    })?;
     Ok(ExitCode::Done)
+}
+
+fn text(name: &str, groups: &[Group]) -> String {
+    let drawn = groups.iter().map(|group| {
+        let (title, things) = match group.title.strip_prefix("dag ") {
+            Some(dag) => (dag, "tasks"),
+            None => (name, "services"),
+        };
+        let title = styled(STRONG, title);
+        format!(
+            "{title}  {} {things}\n{}",
+            group.nodes.len(),
+            tree(&group.nodes)
+        )
+    });
+    drawn.collect::<Vec<_>>().join("\n")
 }

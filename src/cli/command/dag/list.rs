@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::cli::context::Context;
-use crate::cli::graph_view::{humane, schedule_words, task_nodes, tree};
+use crate::cli::graph_view::{humane, schedule_words, task_group, tree};
 use crate::cli::table::columns;
 use crate::cli::ui::{FAINT, STRONG, styled};
 use crate::cli::{CommandResult, ExitCode, Failure};
@@ -66,7 +66,9 @@ pub(super) fn show(context: &Context, name: &str) -> CommandResult {
         context.ui.data(description)?;
     }
     context.ui.data("")?;
-    context.ui.data(tree(&task_nodes(dag)))?;
+    context
+        .ui
+        .data(tree(&task_group(name.as_str(), dag).nodes))?;
     Ok(ExitCode::Done)
 }
 
