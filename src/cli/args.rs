@@ -6,9 +6,10 @@ use clap::{Arg, ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser, S
 
 use super::Color;
 use super::command::{
-    apply, check, dag, down, exec, explain, graph, import, init, logs, plan, render, sockets,
-    status, watch,
+    apply, check, completions, dag, down, exec, explain, graph, import, init, logs, man, plan,
+    render, sockets, status, watch,
 };
+use super::help::with_words;
 
 /// One stack.toml becomes a running data platform.
 ///
@@ -93,6 +94,10 @@ pub enum Command {
     Dag(dag::Args),
     /// Look at host sockets and set their permissions.
     Sockets(sockets::Args),
+    /// Print what a shell needs to complete stackgen's commands and flags.
+    Completions(completions::Args),
+    /// Print the manual page, or write all of them to a folder.
+    Man(man::Args),
 }
 
 /// Reads the command line.
@@ -110,9 +115,9 @@ where
     Ok(cli)
 }
 
-/// Returns clap's description of the command line, with `-f` and `--file` at every level.
+/// Returns clap's description of the command line, with `-f` and `--file` at every level, and with examples.
 pub fn command_line() -> clap::Command {
-    with_file(Cli::command())
+    with_words(with_file(Cli::command()))
 }
 
 const FILE: &str = "file";

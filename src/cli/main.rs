@@ -81,6 +81,8 @@ async fn dispatch(context: &Context, command: &Command) -> CommandResult {
         Command::Graph(args) => command::graph::run(context, args),
         Command::Dag(args) => command::dag::run(context, args).await,
         Command::Sockets(args) => command::sockets::run(context, args),
+        Command::Completions(args) => command::completions::run(context, args),
+        Command::Man(args) => command::man::run(context, args),
     }
 }
 

@@ -19,6 +19,7 @@ pub mod diagnostics;
 mod exit_code;
 mod failure;
 mod graph_view;
+mod help;
 mod interrupt;
 mod main;
 mod origin_view;

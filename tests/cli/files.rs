@@ -87,6 +87,23 @@ fn the_picture_in_the_docs_is_of_the_stack_beside_it() {
 }
 
 #[test]
+fn every_shell_and_every_command_has_its_file() {
+    let folder = Folder::empty();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = folder.run(&["completions", shell]).ends(0).stdout;
+        assert!(script.contains("overlay"), "{shell}: {script}");
+    }
+    let page = folder.run(&["man"]).ends(0).stdout;
+    assert!(page.contains(".TH stackgen 1"), "{page}");
+    folder.run(&["man", "pages"]).ends(0);
+    for name in ["stackgen", "stackgen-apply", "stackgen-dag-run"] {
+        let page = folder.read(&format!("pages/{name}.1"));
+        let name = name.replace('-', "\\-");
+        assert!(page.contains(&format!("{name} \\-")), "{page}");
+    }
+}
+
+#[test]
 fn sockets_are_compared_and_set_only_with_consent() {
     use std::os::unix::fs::PermissionsExt;
     let folder = Folder::empty();

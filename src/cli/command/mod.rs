@@ -2,6 +2,7 @@
 
 pub(super) mod apply;
 pub(super) mod check;
+pub(super) mod completions;
 pub(super) mod dag;
 pub(super) mod down;
 pub(super) mod exec;
@@ -10,6 +11,7 @@ pub(super) mod graph;
 pub(super) mod import;
 pub(super) mod init;
 pub(super) mod logs;
+pub(super) mod man;
 pub(super) mod plan;
 pub(super) mod render;
 pub(super) mod sockets;
