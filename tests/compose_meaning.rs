@@ -619,3 +619,64 @@ fn extension_keys_reach_compose_from_every_table_that_may_have_them() {
         assert_eq!(found, expected, "{}", peer.display());
     }
 }
+
+/// What is absent, empty and nothing, and the binds that say or do not say whether a missing path is made.
+const NOTHINGS: &str = r#"name: nothings
+services:
+  absent: {image: x}
+  nothing: {image: x, command: null, entrypoint: null, networks: {}, depends_on: {}}
+  lists: {image: x, command: [], entrypoint: [], environment: [], labels: [], ports: [], volumes: [], depends_on: [], networks: [], env_file: [], dns: [], tmpfs: []}
+  texts: {image: x, command: "", entrypoint: "", hostname: "", user: "", tty: false, init: false, read_only: false, privileged: false}
+  tables: {image: x, environment: {}, healthcheck: {}, labels: {}, depends_on: {}, networks: {}, logging: {}, ulimits: {}, sysctls: {}, deploy: {}}
+  values: {image: x, environment: {A: , B: "", C: null}, labels: {A: , B: ""}, init: true, healthcheck: {test: []}}
+  pairs: {image: x, environment: [A, "B=", "C=c"], labels: ["A", "B="], healthcheck: {test: ["NONE"]}}
+  unwell: {image: x, healthcheck: {disable: true, interval: 5s}}
+  well: {image: x, healthcheck: {test: NONE, disable: false}}
+  build: {image: x, build: {context: ., args: {A: , B: ""}}}
+  short: {image: x, volumes: ["/tmp:/t", "vol:/v", "/anonymous"]}
+  no-bind: {image: x, volumes: [{type: bind, source: /tmp, target: /t}]}
+  empty-bind: {image: x, volumes: [{type: bind, source: /tmp, target: /t, bind: {}}]}
+  false-bind: {image: x, volumes: [{type: bind, source: /tmp, target: /t, bind: {create_host_path: false}}]}
+  true-bind: {image: x, volumes: [{type: bind, source: /tmp, target: /t, bind: {create_host_path: true}}]}
+  other-bind: {image: x, volumes: [{type: bind, source: /tmp, target: /t, bind: {propagation: rslave}}]}
+  mounts: {image: x, volumes: [{type: volume, source: vol, target: /v, volume: {}}, {type: tmpfs, target: /t, tmpfs: {}}, {type: tmpfs, target: /u}]}
+  devices: {image: x, volumes: ["local:/a", "other:/b", "unsaid:/c", "option:/d"]}
+volumes:
+  vol:
+  local: {driver: local, driver_opts: {type: none, o: bind, device: ./data}}
+  other: {driver: other, driver_opts: {o: bind, device: ./data}}
+  unsaid: {driver_opts: {type: none, o: bind, device: ./data}}
+  option: {driver: local, driver_opts: {type: none, o: "bind,ro", device: ./data}}
+networks: {default: {}}
+"#;
+
+#[test]
+fn absent_empty_and_nothing_come_back_as_they_were() {
+    if support::is_left_out("absent_empty_and_nothing_come_back_as_they_were") {
+        return;
+    }
+    let folder = folder("nothings");
+    write(&folder.join("docker-compose.yml"), NOTHINGS);
+    for arguments in [&["import", "docker-compose.yml"][..], &["render"]] {
+        let ran = Command::new(env!("CARGO_BIN_EXE_stackgen"))
+            .args(arguments)
+            .current_dir(&folder)
+            .output()
+            .expect("it runs");
+        let said = String::from_utf8_lossy(&ran.stderr).into_owned();
+        assert!(ran.status.success(), "{arguments:?}: {said}");
+    }
+    for peer in peers() {
+        let output = Command::new("python3")
+            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/config_diff.py"))
+            .args(["docker-compose.yml", "generated/docker-compose.yml"])
+            .args(["--b-directory", "generated", "--compose"])
+            .arg(&peer)
+            .current_dir(&folder)
+            .output()
+            .expect("python3 can be run");
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let complaints = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(said, "0 differences\n", "{}: {complaints}", peer.display());
+    }
+}

@@ -594,3 +594,38 @@ fn an_extension_key_that_has_no_place_is_told() {
     assert_eq!(messages(&reading), [expected]);
     assert!(reading.resolved.is_some());
 }
+
+#[test]
+fn a_task_takes_of_a_mixin_what_concerns_its_container() {
+    let text = r#"
+        [mixins.m]
+        image = "x"
+        init = true
+        build = "."
+        attach = false
+        container_name = "c"
+        deploy.replicas = 1
+        pull_refresh_after = "1d"
+        develop.watch = []
+        [dags.d]
+        schedule = "@daily"
+        start_date = 2026-01-01
+        tasks.t.docker.mixins = ["m"]
+    "#;
+    let reading = read_text(text, "", &[], &Selection::default());
+    assert_eq!(messages(&reading), Vec::<&str>::new());
+    let stack = reading.resolved.expect("it is a stack");
+    let (_, dag) = stack.dags().first().expect("it has a DAG");
+    let task = dag.tasks.values().next().expect("it has a task");
+    let TaskKind::Docker(options) = &task.kind else {
+        panic!("it is a docker task");
+    };
+    assert_eq!(options.init, Some(true));
+    let text = text.replace(
+        "docker.mixins",
+        "docker.blkio_config = { weight = 10 }\ntasks.t.docker.mixins",
+    );
+    let reading = read_text(&text, "", &[], &Selection::default());
+    let expected = "dags.d.tasks.t.docker: stackgen cannot do blkio_config yet";
+    assert_eq!(messages(&reading), [expected]);
+}

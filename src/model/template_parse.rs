@@ -327,7 +327,7 @@ mod tests {
             ("${1}", 0..4),
             ("x${A:-${B!}}", 6..11),
             ("${V:=d}", 0..7),
-            ("${V:-a\nb}", 0..10),
+            ("${V:-a\nb}", 0..9),
         ] {
             let error = TemplateText::parse(text).expect_err(text);
             assert_eq!(error.span(), span, "{text}");

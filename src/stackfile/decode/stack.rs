@@ -21,13 +21,18 @@ use super::specification::TOP;
 use super::{Decoder, Reader};
 
 /// Keys of a service that a task's container has no use for.
-pub(in super::super) const SERVICE_ONLY: [&str; 7] = [
+pub(in super::super) const SERVICE_ONLY: [&str; 12] = [
+    "attach",
+    "build",
     "container_name",
     "depends_on",
     "profiles",
     "scale",
     "deploy",
+    "develop",
     "oneshot",
+    "provider",
+    "pull_refresh_after",
     "rerun",
 ];
 

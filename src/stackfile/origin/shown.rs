@@ -9,6 +9,9 @@ use super::super::tree::{Node, Text, Value};
 /// Parents whose keys are names of other things, not of values.
 const NAMING: [&str; 4] = ["depends_on", "needs", "networks", "services"];
 
+/// Keys that sound like secrets and hold names.
+const PLAIN: [&str; 2] = ["secrets", "credential_spec"];
+
 /// Knows which values are secret.
 pub(super) struct Shower {
     sensitive: Vec<GlobMatcher>,
@@ -48,10 +51,9 @@ impl Shower {
     fn is_secret(&self, path: &KeyPath) -> bool {
         let is_listed = |key: &&String| key.parse::<usize>().is_err();
         let keys = path.keys();
-        let by_name = keys
-            .iter()
-            .rfind(is_listed)
-            .is_some_and(|key| is_secret_name(key));
+        let named = keys.iter().rfind(is_listed);
+        let by_name =
+            named.is_some_and(|key| is_secret_name(key) && !PLAIN.contains(&key.as_str()));
         let is_naming = keys.len() > 1 && NAMING.contains(&keys[keys.len() - 2].as_str());
         let is_content =
             matches!(keys, [section, _, key] if section == "secrets" && key == "content");
@@ -177,5 +179,8 @@ mod tests {
         assert_eq!(shown("URL", "db://u:hunter2@h/"), "\"db://u:***@h/\"");
         assert_eq!(shown("ARGS", "--password=hunter2"), "\"--password=***\"");
         assert_eq!(shown("LEVEL", "a\nb"), "\"a\\nb\"");
+        let path = KeyPath::new(["services", "a", "secrets", "0"]);
+        let name = Node::new(Value::Text(Text::raw("token")), Site::new(FileId(0), 0..0));
+        assert_eq!(shower.written(&name, &path), "\"token\"");
     }
 }
