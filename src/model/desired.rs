@@ -349,3 +349,8 @@ pub struct VolumeSpec {
     /// Labels.
     pub labels: BTreeMap<String, String>,
 }
+
+/// Returns whether the name of a volume is one that the engine gives to a volume without a name: 64 hexadecimal digits.
+pub fn looks_anonymous(name: &str) -> bool {
+    name.len() == 64 && name.chars().all(|c| c.is_ascii_hexdigit())
+}

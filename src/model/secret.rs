@@ -1,6 +1,7 @@
 //! Values that must not be seen.
 
 use std::fmt;
+use std::ops::Range;
 
 /// A text that prints as `***` wherever it is printed by accident. [`SecretText::expose`] is the one way in.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -48,29 +49,38 @@ pub fn is_secret_name(name: &str) -> bool {
 /// Returns `text` with the password of every `scheme://user:password@host` in it replaced by `***`.
 pub fn mask_url_passwords(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find("://") {
-        let (head, tail) = rest.split_at(at + 3);
-        out.push_str(head);
+    let mut done = 0;
+    for password in url_passwords(text) {
+        out.push_str(&text[done..password.start]);
+        out.push_str("***");
+        done = password.end;
+    }
+    out.push_str(&text[done..]);
+    out
+}
+
+/// Returns where the password of every `scheme://user:password@host` in `text` stands, in order.
+pub fn url_passwords(text: &str) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    let mut from = 0;
+    while let Some(at) = text[from..].find("://") {
+        let start = from + at + 3;
+        let tail = &text[start..];
         let end = tail
             .find(['/', ' ', '?', '#', '"', '\''])
             .unwrap_or(tail.len());
         let authority = &tail[..end];
-        match authority
+        let colon = authority
             .rfind('@')
-            .and_then(|at| authority[..at].find(':').map(|colon| (colon, at)))
+            .and_then(|at| authority[..at].find(':').map(|colon| (colon, at)));
+        if let Some((colon, at)) = colon
+            && colon + 1 < at
         {
-            Some((colon, at)) if colon + 1 < at => {
-                out.push_str(&authority[..=colon]);
-                out.push_str("***");
-                out.push_str(&authority[at..]);
-            }
-            _ => out.push_str(authority),
+            found.push(start + colon + 1..start + at);
         }
-        rest = &tail[end..];
+        from = start + end;
     }
-    out.push_str(rest);
-    out
+    found
 }
 
 #[cfg(test)]

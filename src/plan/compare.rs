@@ -9,7 +9,7 @@ use crate::key_path;
 use crate::model::{
     Compat, ContainerConfig, ContainerSpec, HealthSpec, KeyPath, MountSpec, MountSpecSource,
     NetworkId, ObservedContainer, ObservedImage, Resolved, ServiceName, Stack, is_secret_name,
-    mask_url_passwords,
+    looks_anonymous, mask_url_passwords,
 };
 
 use super::flatten::{Fields, flatten};
@@ -314,11 +314,6 @@ fn match_mounts(
 pub(super) fn plain_path(path: &str) -> &str {
     let plain = path.trim_end_matches('/');
     if plain.is_empty() { path } else { plain }
-}
-
-/// Returns whether the name of a volume is one that the engine gives: 64 hexadecimal digits.
-pub(super) fn looks_anonymous(name: &str) -> bool {
-    name.len() == 64 && name.chars().all(|c| c.is_ascii_hexdigit())
 }
 
 /// Fields that a daemon's own configuration fills in. What its defaults are cannot be asked.

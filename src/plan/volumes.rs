@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{ContainerSpec, MountSpec, MountSpecSource, ObservedContainer};
+use crate::model::{ContainerSpec, MountSpec, MountSpecSource, ObservedContainer, looks_anonymous};
 
-use super::compare::{looks_anonymous, plain_path};
+use super::compare::plain_path;
 use super::planner::Planner;
 
 impl Planner<'_> {
