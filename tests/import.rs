@@ -51,6 +51,157 @@ fn the_hand_written_platform_comes_back_equal() {
     round_trip(folder.path(), &["reference-compose.yml"]);
 }
 
+/// Compose files that build on others, or on parts of themselves: the folder in tests/corpus/layers, and its files.
+const LAYERS: [(&str, &[&str]); 6] = [
+    ("extends", &["compose.yml"]),
+    ("include", &["compose.yml"]),
+    ("merge-keys", &["compose.yml"]),
+    ("override", &["a.yml", "b.yml"]),
+    ("override", &["a.yml", "b.yml", "c.yml"]),
+    ("scalars", &["compose.yml"]),
+];
+
+#[test]
+fn files_that_build_on_others_come_back_equal() {
+    if std::env::var_os("STACKGEN_TEST_NO_DOCKER").is_some() {
+        return;
+    }
+    for (name, files) in LAYERS {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        copy(
+            &repository().join("tests/corpus/layers").join(name),
+            folder.path(),
+        );
+        round_trip(folder.path(), files);
+        if name == "include" {
+            let stack = std::fs::read_to_string(folder.path().join("stack.toml"));
+            let stack = stack.expect("it is there");
+            assert!(
+                stack.contains(r#"env_files = [".env", "other/o.env"]"#),
+                "{stack}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_kitchen_sink_comes_back_equal() {
+    if std::env::var_os("STACKGEN_TEST_NO_DOCKER").is_some() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let names = [
+        "kitchen-sink.yml",
+        "base.yml",
+        "included.yml",
+        "included2.yml",
+        "empty.env",
+        "labels.label",
+    ];
+    for name in names {
+        let from = repository().join("tests/corpus").join(name);
+        std::fs::copy(from, folder.path().join(name)).expect("it can be copied");
+    }
+    round_trip(folder.path(), &["kitchen-sink.yml"]);
+    let check = stackgen(folder.path(), &["check"]);
+    assert!(check.status.success(), "{check:?}");
+}
+
+#[test]
+fn comments_stay_above_what_they_are_about() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    write(
+        folder.path(),
+        "compose.yml",
+        r#"# The shop.
+#   Ask Ann.
+
+x-app: &app
+  # never on a laptop
+  restart: always
+  image: example/app:1
+  environment: {MODE: prod}
+services:
+  # serves
+  # people
+  web:
+    <<: *app
+    ports:
+      # for the proxy
+      - "80:8000"
+      - "81:8001"
+    command: |
+      # not a comment
+      run
+    depends_on:
+      # rows
+      db: {condition: service_started}
+  worker:
+    <<: *app
+  beat: *app
+  db:
+    #image: postgres:15
+    image: postgres:16
+# what stays
+volumes:
+  # backed up
+  data: {}
+"#,
+    );
+    let output = stackgen(
+        folder.path(),
+        &["import", "compose.yml", "--stdout", "-p", "shop"],
+    );
+    assert!(output.status.success(), "{output:?}");
+    let expected = r#"# Made by: stackgen import compose.yml
+# The shop.
+#   Ask Ann.
+
+[stack]
+name = "shop"
+
+[mixins.app]
+image = "example/app:1"
+# never on a laptop
+restart = "always"
+environment = { MODE = "prod" }
+
+# serves
+# people
+[services.web]
+mixins = ["app"]
+ports = [
+  # for the proxy
+  "80:8000",
+  "81:8001",
+]
+command = """
+# not a comment
+run
+"""
+
+[services.web.depends_on]
+# rows
+db = "started"
+
+[services.worker]
+mixins = ["app"]
+
+[services.beat]
+mixins = ["app"]
+
+[services.db]
+# image: postgres:15
+image = "postgres:16"
+
+# what stays
+[volumes]
+# backed up
+data = {}
+"#;
+    assert_eq!(text(&output.stdout), expected);
+}
+
 #[test]
 fn every_file_of_the_corpus_is_listed() {
     let mut listed: Vec<&str> = CORPUS.concat();
@@ -275,8 +426,9 @@ fn round_trip(folder: &Path, files: &[&str]) {
 }
 
 /// What the files of the corpus ask for without a default.
-fn variables() -> [(&'static str, &'static str); 4] {
+fn variables() -> [(&'static str, &'static str); 5] {
     [
+        ("S1", "s"),
         ("API_KEY", "key"),
         ("DOCKER_GID", "0"),
         ("POSTGRES_PASSWORD", "a"),

@@ -16,6 +16,9 @@ pub(super) const PAIRS: [&str; 10] = [
     "aux_addresses",
 ];
 
+/// Those of them in which a later file can say that a key has no value.
+const NULL_REPLACES: [&str; 5] = ["environment", "labels", "annotations", "sysctls", "args"];
+
 /// Attributes that the later file replaces as a whole.
 const REPLACED: [&str; 4] = ["command", "entrypoint", "test", "ulimits"];
 
@@ -39,7 +42,15 @@ pub(super) fn merge(base: &mut Node, over: Node, key: &str) {
     }
     let over = alike(base, over, key);
     match (&mut base.value, over.value) {
-        (Value::Map(below), Value::Map(above)) => merge_maps(below, above),
+        (Value::Map(below), Value::Map(above)) => {
+            if NULL_REPLACES.contains(&key) {
+                // A bare name says where the value comes from now.
+                for (name, node) in above.iter().filter(|(_, node)| node.is_null()) {
+                    below.insert(name.clone(), node.clone());
+                }
+            }
+            merge_maps(below, above);
+        }
         (Value::List(below), Value::List(above)) => {
             below.extend(above);
             make_unique(below, key);

@@ -11,6 +11,8 @@ use super::yaml::{At, Node};
 const SERVICES: usize = 60;
 /// No more mixins than this are made where no anchor asks for them.
 const ROUNDS: usize = 4;
+/// What all services have is taken for a default from this number of services on.
+const EVERYBODY: usize = 3;
 /// A part that no anchor names is worth a mixin from this many lines on.
 const LINES: usize = 3;
 
@@ -46,8 +48,16 @@ impl Sharing {
     }
 }
 
-/// Takes what services share out of them; returns the mixins and the services.
-pub(super) fn fold(services: Table, sharing: &Sharing) -> (Table, Table) {
+/// Services with what they share in places of its own.
+pub(super) struct Folded {
+    /// What all of them share, for `[defaults.service]`.
+    pub(super) defaults: Table,
+    pub(super) mixins: Table,
+    pub(super) services: Table,
+}
+
+/// Takes what services share out of them.
+pub(super) fn fold(services: Table, sharing: &Sharing) -> Folded {
     let mut folding = Folding {
         services,
         mixins: Table::new(),
@@ -63,6 +73,7 @@ pub(super) fn fold(services: Table, sharing: &Sharing) -> (Table, Table) {
             folding.take_out(anchor, shared, &users);
         }
     }
+    let defaults = folding.take_out_defaults();
     for _ in 0..ROUNDS {
         if !folding.take_out_largest() {
             break;
@@ -83,7 +94,20 @@ pub(super) fn fold(services: Table, sharing: &Sharing) -> (Table, Table) {
             }
         }
     }
-    (mixins, services)
+    Folded {
+        defaults,
+        mixins,
+        services,
+    }
+}
+
+/// Returns the table `[defaults]` for what all services share.
+pub(super) fn in_service(defaults: Table) -> Table {
+    if defaults.is_empty() {
+        return Table::new();
+    }
+    let service = Item::new(Toml::Table(defaults), At::default());
+    Table::from([("service".to_owned(), service)])
 }
 
 struct Folding {
@@ -137,6 +161,23 @@ impl Folding {
             .and_then(|user| self.services.get(user))
             .map_or(At::default(), |item| item.at);
         self.mixins.insert(name, Item::new(Toml::Table(shared), at));
+    }
+
+    /// Takes out the attributes that are the same in every service, where there are enough of them for it to be no accident.
+    fn take_out_defaults(&mut self) -> Table {
+        let mut tables = self.services.values().filter_map(Item::table);
+        let mut shared = tables.next().cloned().unwrap_or_default();
+        for table in tables {
+            shared.retain(|key, item| table.get(key) == Some(item));
+        }
+        let saved = lines(&shared) * self.services.len().saturating_sub(1);
+        if self.services.len() < EVERYBODY || saved <= 2 {
+            return Table::new();
+        }
+        for table in self.services.values_mut().filter_map(Item::table_mut) {
+            table.retain(|key, _| !shared.contains_key(key));
+        }
+        shared
     }
 
     /// Takes out the part that saves most; returns whether there was one.

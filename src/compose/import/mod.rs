@@ -3,6 +3,7 @@
 //! **Invariant:** it starts from the raw YAML, so that `${…}`, profiles and env files stay as they were written, and whatever it cannot
 //! carry becomes a comment with a warning: nothing is lost in silence. Files come from whoever calls it.
 
+mod comment;
 mod convert;
 mod error;
 mod item;

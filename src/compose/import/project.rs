@@ -1,12 +1,13 @@
 //! From the names of compose files to one tree: includes, extends, several files.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use super::comment::Comments;
 use super::convert::convert;
 use super::item::{Item, Table, Toml};
 use super::merge::{drop_resets, merge, merge_maps};
-use super::mixin::{Sharing, fold};
+use super::mixin::{Sharing, fold, in_service};
 use super::paths::{join, rebase, rebase_service};
 use super::undeclared::declare;
 use super::yaml::{At, Map, Node, Value, parse};
@@ -33,7 +34,10 @@ pub struct Imported {
     /// What was noticed.
     pub warnings: Vec<ImportWarning>,
     pub(super) files: Vec<PathBuf>,
-    pub(super) request: Vec<PathBuf>,
+    /// The comment at the beginning, by lines.
+    pub(super) header: Vec<String>,
+    /// Variables that stand for secrets and have no value yet.
+    pub(super) unset: BTreeSet<String>,
     pub(super) tables: Table,
 }
 
@@ -41,6 +45,11 @@ impl Imported {
     /// Returns the compose files that were read, in order.
     pub fn files(&self) -> &[PathBuf] {
         &self.files
+    }
+
+    /// Returns the variables that stand for secrets and that nothing sets yet.
+    pub fn unset(&self) -> &BTreeSet<String> {
+        &self.unset
     }
 
     pub(super) fn place(&self, at: At) -> (PathBuf, usize) {
@@ -68,6 +77,7 @@ pub fn import(request: &ImportRequest, read: &mut Reader<'_>) -> Result<Imported
         parsed: BTreeMap::new(),
         warnings: Vec::new(),
         env_files: Vec::new(),
+        comments: Comments::default(),
     };
     let mut root = Node::new(Value::Map(Map::new()), At::default());
     for file in &request.files {
@@ -81,9 +91,21 @@ pub fn import(request: &ImportRequest, read: &mut Reader<'_>) -> Result<Imported
     Ok(Imported {
         warnings: gathering.warnings,
         files: gathering.files,
-        request: request.files.clone(),
+        header: [made_by(&request.files)]
+            .into_iter()
+            .chain(gathering.comments.header)
+            .collect(),
+        unset: BTreeSet::new(),
         tables,
     })
+}
+
+fn made_by(files: &[PathBuf]) -> String {
+    let names: Vec<String> = files
+        .iter()
+        .map(|file| file.display().to_string())
+        .collect();
+    format!("Made by: stackgen import {}", names.join(" "))
 }
 
 struct Gathering<'a, 'b> {
@@ -92,6 +114,7 @@ struct Gathering<'a, 'b> {
     parsed: BTreeMap<PathBuf, Node>,
     warnings: Vec<ImportWarning>,
     env_files: Vec<(String, At)>,
+    comments: Comments,
 }
 
 impl Gathering<'_, '_> {
@@ -121,6 +144,7 @@ impl Gathering<'_, '_> {
         self.files.push(path.to_owned());
         let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
         let node = parse(path, number, text)?;
+        self.comments.read(number, text);
         if !matches!(node.value, Value::Map(_)) {
             return Err(self.invalid(node.at, "a compose file is a map with `services`"));
         }
@@ -308,19 +332,23 @@ impl Gathering<'_, '_> {
         for (at, message) in declare(&services, &mut sections) {
             self.warn(at, message);
         }
-        let (mixins, services) = fold(services, &sharing);
-        let at = At::default();
+        self.comments.attach(&mut services);
+        let folded = fold(services, &sharing);
         let mut put = |key: &str, table: Table| {
             if !table.is_empty() {
+                let at = root.get(key).map_or_else(At::default, |node| node.at);
                 tables.insert(key.to_owned(), Item::new(Toml::Table(table), at));
             }
         };
-        put("mixins", mixins);
-        put("services", services);
+        put("defaults", in_service(folded.defaults));
+        put("mixins", folded.mixins);
+        put("services", folded.services);
         for key in ["networks", "volumes", "configs", "secrets"] {
             put(key, sections.remove(key).unwrap_or_default());
         }
         self.others(root, &mut tables);
+        self.comments.attach(&mut tables);
+        self.comments.keep_first(&mut tables);
         tables
     }
 

@@ -15,7 +15,7 @@ const WIDTH: usize = 100;
 /// Tables that read better as tables, unless they have one entry.
 const TABLES: [&str; 5] = ["environment", "healthcheck", "labels", "build", "deploy"];
 /// Sections whose entries are always tables of their own.
-const SECTIONS: [&str; 2] = ["services", "mixins"];
+const SECTIONS: [&str; 3] = ["services", "mixins", "defaults"];
 
 /// The text of stack.toml.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,12 +45,9 @@ impl Imported {
             keys: Vec::new(),
             left_out,
         };
-        let names: Vec<String> = self
-            .request
-            .iter()
-            .map(|file| file.display().to_string())
-            .collect();
-        writer.text = format!("# Made by: stackgen import {}\n", names.join(" "));
+        for line in &self.header {
+            writer.comment(line);
+        }
         writer.body(&self.tables, &KeyPath::default());
         Written {
             text: writer.text,
@@ -116,6 +113,9 @@ impl Writer<'_> {
                     .any(|(name, item)| !self.is_table(name, item, &at.join(name)));
             if has_own_lines {
                 self.header(item, &at);
+            } else if let Some(comment) = &item.comment {
+                self.text.push('\n');
+                self.comment(comment);
             }
             self.body(inner, &at);
         }
@@ -124,12 +124,20 @@ impl Writer<'_> {
     fn header(&mut self, item: &Item, path: &KeyPath) {
         self.text.push('\n');
         if let Some(comment) = &item.comment {
-            self.text.push_str(&format!("# {comment}\n"));
+            self.comment(comment);
         }
         let start = self.text.len();
         let names: Vec<String> = path.keys().iter().map(|name| key(name)).collect();
         self.text.push_str(&format!("[{}]\n", names.join(".")));
         self.keys.push((start..self.text.len(), path.clone()));
+    }
+
+    /// Writes a comment, which may have several lines.
+    fn comment(&mut self, comment: &str) {
+        for line in comment.split('\n') {
+            self.text.push_str(format!("# {line}").trim_end());
+            self.text.push('\n');
+        }
     }
 
     /// Returns whether an entry has a header of its own.
@@ -149,13 +157,16 @@ impl Writer<'_> {
         }
         let has_left_out = self.left_out.keys().any(|left| path.leads_to(left));
         let is_block = TABLES.contains(&name) && table.len() > 1;
-        has_left_out || is_block || key(name).len() + 3 + inline(item).len() > WIDTH
+        has_left_out
+            || is_block
+            || has_comments(table)
+            || key(name).len() + 3 + inline(item).len() > WIDTH
     }
 
     /// Writes what is said above an entry: its comment, and what is left out within it.
     fn comments(&mut self, item: &Item, path: &KeyPath) {
         if let Some(comment) = &item.comment {
-            self.text.push_str(&format!("# {comment}\n"));
+            self.comment(comment);
         }
         if let Toml::List(items) = &item.value {
             for (index, inner) in items.iter().enumerate() {
@@ -211,7 +222,8 @@ impl Writer<'_> {
             .any(|item| matches!(&item.value, Toml::Text(text) if text.contains('\n')));
         let is_left_out = |index: usize| self.left_out.contains_key(&path.join(index));
         let has_left_out = (0..items.len()).any(is_left_out);
-        if is_short && !has_lines && !has_left_out {
+        let has_comments = items.iter().any(|item| item.comment.is_some());
+        if is_short && !has_lines && !has_left_out && !has_comments {
             self.text.push('[');
             for (index, item) in items.iter().enumerate() {
                 if index > 0 {
@@ -229,6 +241,10 @@ impl Writer<'_> {
                 self.text
                     .push_str(&format!("  # {reason}:\n  # {},\n", inline(item)));
                 continue;
+            }
+            for line in item.comment.iter().flat_map(|comment| comment.split('\n')) {
+                self.text.push_str(format!("  # {line}").trim_end());
+                self.text.push('\n');
             }
             self.text.push_str("  ");
             self.item(item, &at);
@@ -282,6 +298,13 @@ impl Writer<'_> {
             }
         }
     }
+}
+
+/// Returns whether there are comments within a table, which have no place on one line.
+fn has_comments(table: &Table) -> bool {
+    table
+        .values()
+        .any(|item| item.comment.is_some() || item.table().is_some_and(has_comments))
 }
 
 /// Returns a value on one line.
