@@ -67,7 +67,7 @@ fn run(context: &Context, cli: &Cli) -> CommandResult {
 async fn dispatch(context: &Context, command: &Command) -> CommandResult {
     match command {
         Command::Init(args) => command::init::run(context, args),
-        Command::Import(args) => command::import::run(context, args),
+        Command::Import(args) => command::import::run(context, args).await,
         Command::Check(args) => command::check::run(context, args),
         Command::Render(args) => command::render::run(context, args),
         Command::Plan(args) => command::plan::run(context, args).await,

@@ -1,6 +1,6 @@
 //! The trait that every engine implements.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -34,6 +34,9 @@ pub trait Engine: Send + Sync + 'static {
         &'a self,
         labels: &'a BTreeMap<String, String>,
     ) -> BoxFuture<'a, Result<Vec<ObservedContainer>, EngineError>>;
+
+    /// Returns the names of the Compose projects that have containers, running or not.
+    fn projects(&self) -> BoxFuture<'_, Result<BTreeSet<String>, EngineError>>;
 
     /// Performs one action. `Await` is not for engines but for `exec`, which has the event stream; an engine refuses it.
     ///

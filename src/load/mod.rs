@@ -13,4 +13,4 @@ mod text;
 
 pub use error::LoadError;
 pub use request::{FillPaths, Request, load, process_environment, templates};
-pub use text::compose_file;
+pub use text::{compose_file, env_file};

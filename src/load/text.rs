@@ -20,6 +20,14 @@ pub fn compose_file(path: &Path) -> Result<String, LoadError> {
     })
 }
 
+/// Returns the text of the `.env` file of a folder, or `None` where there is none.
+///
+/// # Errors
+/// [`LoadError`] where it is too large, no text or not readable.
+pub fn env_file(folder: &Path) -> Result<Option<String>, LoadError> {
+    read_text(&folder.join(".env"))
+}
+
 /// Returns the text of a file, or `None` where there is no such file.
 pub(super) fn read_text(path: &Path) -> Result<Option<String>, LoadError> {
     let failed = |source| LoadError::Read {

@@ -1,6 +1,7 @@
 //! Reads env files by Compose's rules: `#` after a blank begins a comment, single quotes are literal, double quotes know escapes and may
 //! span lines, `export` and `K: v` are fine, and a bare name takes its value from the environment.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use crate::model::FileId;
@@ -67,6 +68,17 @@ pub(super) fn parse(text: &str) -> (Vec<EnvEntry>, Vec<EnvMistake>) {
         }
     }
     (entries, mistakes)
+}
+
+/// Returns the variables of an env file whose values depend on nothing else.
+pub fn constants(text: &str) -> BTreeMap<String, String> {
+    let (entries, _) = parse(text);
+    let constant = |entry: EnvEntry| {
+        let value = entry.value?;
+        let is_constant = value.is_literal || !value.text.contains('$');
+        is_constant.then_some((entry.name, value.text))
+    };
+    entries.into_iter().filter_map(constant).collect()
 }
 
 /// Parses the entry that begins at `start`; returns it with where the next line begins.

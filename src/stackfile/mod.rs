@@ -23,6 +23,7 @@ mod variables;
 
 pub use code::Code;
 pub use diagnostic::*;
+pub use env_file::constants;
 pub use origin::{
     Act, Contribution, Explanation, KeyOrigin, Layer, Outcome, Unexplained, VariableOrigin,
     VariableSource, explain_path, is_section,

@@ -45,7 +45,7 @@ pub enum ImportError {
 /// Something that deserves a look after an import.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ImportWarning {
-    /// The compose file.
+    /// The compose file; empty where it came from none.
     pub path: PathBuf,
     /// The line, from 1.
     pub line: usize,
@@ -53,8 +53,22 @@ pub struct ImportWarning {
     pub message: String,
 }
 
+impl ImportWarning {
+    /// Returns a warning about what runs, which has no lines.
+    pub(super) fn of_no_file(message: impl Into<String>) -> Self {
+        Self {
+            path: PathBuf::new(),
+            line: 0,
+            message: message.into(),
+        }
+    }
+}
+
 impl fmt::Display for ImportWarning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.path.as_os_str().is_empty() {
+            return f.write_str(&self.message);
+        }
         write!(f, "{}:{}: {}", self.path.display(), self.line, self.message)
     }
 }

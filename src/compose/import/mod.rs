@@ -11,6 +11,7 @@ mod merge;
 mod mixin;
 mod paths;
 mod project;
+mod running;
 mod scalar;
 mod service;
 mod text;
@@ -20,4 +21,5 @@ mod yaml;
 
 pub use error::{ImportError, ImportWarning};
 pub use project::{ImportRequest, Imported, import};
+pub use running::{RunningRequest, import_running, running_scope};
 pub use text::Written;

@@ -5,7 +5,7 @@ use super::item::{Item, Table, Toml};
 use super::yaml::{Node, Value};
 
 /// Conditions of Compose with stack.toml's words.
-const CONDITIONS: [(&str, &str); 3] = [
+pub(super) const CONDITIONS: [(&str, &str); 3] = [
     ("service_started", "started"),
     ("service_healthy", "healthy"),
     ("service_completed_successfully", "completed"),

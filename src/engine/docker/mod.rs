@@ -17,7 +17,7 @@ mod resources;
 mod streams;
 mod transport;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -232,6 +232,10 @@ impl Engine for DockerEngine {
         labels: &'a BTreeMap<String, String>,
     ) -> BoxFuture<'a, Result<Vec<ObservedContainer>, EngineError>> {
         self.find_by_labels(labels).boxed()
+    }
+
+    fn projects(&self) -> BoxFuture<'_, Result<BTreeSet<String>, EngineError>> {
+        self.list_projects().boxed()
     }
 
     fn perform<'a>(&'a self, action: &'a Action) -> BoxFuture<'a, Result<Performed, EngineError>> {

@@ -96,6 +96,14 @@ impl DockerEngine {
         }
     }
 
+    pub(super) async fn list_projects(&self) -> Result<BTreeSet<String>, EngineError> {
+        let list = self.list_raw("label", vec![PROJECT.to_owned()]).await?;
+        let labels = list.into_iter().filter_map(|container| container.labels);
+        Ok(labels
+            .filter_map(|mut labels| labels.remove(PROJECT))
+            .collect())
+    }
+
     /// Lists the project's containers, and those that hold a name that the stack wants.
     async fn list_scope(&self, scope: &Scope) -> Result<BTreeSet<Listed>, EngineError> {
         let label = format!("{PROJECT}={}", scope.project);
@@ -119,16 +127,22 @@ impl DockerEngine {
         filter: &str,
         values: Vec<String>,
     ) -> Result<BTreeSet<Listed>, EngineError> {
+        let list = self.list_raw(filter, values).await?;
+        Ok(list.into_iter().filter_map(listed).collect())
+    }
+
+    async fn list_raw(
+        &self,
+        filter: &str,
+        values: Vec<String>,
+    ) -> Result<Vec<ContainerSummary>, EngineError> {
         let options = ListContainersOptions {
             all: true,
             filters: Some(HashMap::from([(filter.to_owned(), values)])),
             ..ListContainersOptions::default()
         };
         let call = self.client().await?.list_containers(Some(options));
-        let list = self
-            .within("list of containers", CALL_TIMEOUT, call)
-            .await?;
-        Ok(list.into_iter().filter_map(listed).collect())
+        self.within("list of containers", CALL_TIMEOUT, call).await
     }
 
     /// Inspects containers. One that is gone by now is left out, one that cannot be seen is said so.

@@ -5,7 +5,7 @@
 
 mod world;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use futures_util::{FutureExt, StreamExt};
 use tokio::sync::{Notify, broadcast};
 use tokio::task::JoinSet;
 
+use crate::compose::labels::PROJECT;
 use crate::model::{
     ContainerConfig, EngineFacts, ImageReference, Observed, ObservedContainer, ObservedImage,
     ObservedNetwork, ObservedVolume, Scope,
@@ -264,6 +265,15 @@ impl Engine for FakeEngine {
                     .all(|(name, value)| own.get(name) == Some(value))
             };
             Ok(all.filter(carries).collect())
+        }
+        .boxed()
+    }
+
+    fn projects(&self) -> BoxFuture<'_, Result<BTreeSet<String>, EngineError>> {
+        async move {
+            let all = self.containers().into_values();
+            let project = |it: ObservedContainer| it.config.labels.get(PROJECT).cloned();
+            Ok(all.filter_map(project).collect())
         }
         .boxed()
     }
