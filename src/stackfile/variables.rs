@@ -83,14 +83,14 @@ impl<'a> Variables<'a> {
 
     /// Returns the value of an entry of an env file: the environment goes before what stands earlier in the files.
     pub(super) fn entry_value(&self, entry: &EnvEntry) -> Result<Option<String>, EnvMistake> {
-        self.entry_value_after(entry, &IndexMap::new())
+        self.entry_value_within(entry, &|_| None)
     }
 
-    /// As [`Self::entry_value`], where `earlier` entries of the same file are seen too.
-    pub(super) fn entry_value_after(
+    /// As [`Self::entry_value`] for the env file of a service, where its own variables and earlier entries are seen too: `inner`.
+    pub(super) fn entry_value_within(
         &self,
         entry: &EnvEntry,
-        earlier: &IndexMap<String, Option<String>>,
+        inner: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Option<String>, EnvMistake> {
         let value = match &entry.value {
             None => return Ok(self.lookup(&entry.name)),
@@ -102,10 +102,7 @@ impl<'a> Variables<'a> {
             span: entry.span.clone(),
         };
         let text = TemplateText::parse(&value.text).map_err(|it| mistake(it.to_string()))?;
-        let lookup = |name: &str| {
-            let known = self.lookup(name);
-            known.or_else(|| earlier.get(name).cloned().flatten())
-        };
+        let lookup = |name: &str| self.lookup(name).or_else(|| inner(name));
         match lenient(&text).resolve(&lookup) {
             Ok(text) => Ok(Some(text)),
             Err(unset) => {
