@@ -1,6 +1,6 @@
 //! What `${…}` sees: `[vars]`, then env files, then the environment; the later wins.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use indexmap::IndexMap;
 
@@ -18,6 +18,8 @@ pub(super) struct Variables<'a> {
     constants: IndexMap<String, (TemplateText, Site)>,
     env_files: BTreeMap<String, (String, Site)>,
     environment: &'a BTreeMap<String, String>,
+    /// Constants that are no text: what is wrong with them was told.
+    broken: BTreeSet<String>,
 }
 
 /// Where a variable has its value from.
@@ -34,6 +36,7 @@ impl<'a> Variables<'a> {
             constants: IndexMap::new(),
             env_files: BTreeMap::new(),
             environment: &sources.environment,
+            broken: BTreeSet::new(),
         };
         if let Some(vars) = root.get("vars") {
             variables.read_constants(vars, told);
@@ -72,11 +75,14 @@ impl<'a> Variables<'a> {
                     self.constants.insert(name.clone(), (text, node.at.clone()));
                 }
                 None if node.value == Value::Poison => {}
-                None => told.push(Diagnostic::error(
-                    Code::WrongType,
-                    format!("vars.{name} has to be text, a number or a truth value"),
-                    node.at.label(node.kind()),
-                )),
+                None => {
+                    self.broken.insert(name.clone());
+                    told.push(Diagnostic::error(
+                        Code::WrongType,
+                        format!("vars.{name} has to be text, a number or a truth value"),
+                        node.at.label(node.kind()),
+                    ));
+                }
             }
         }
     }
@@ -154,6 +160,11 @@ impl<'a> Variables<'a> {
     /// Returns what `[vars]` gives a variable.
     pub(super) fn constant(&self, name: &str) -> Option<&TemplateText> {
         self.constants.get(name).map(|(text, _)| text)
+    }
+
+    /// Returns whether `[vars]` has it, as something that it cannot be.
+    pub(super) fn is_broken(&self, name: &str) -> bool {
+        self.broken.contains(name)
     }
 
     /// Returns where `[vars]` sets a variable.
