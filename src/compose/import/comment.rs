@@ -10,7 +10,7 @@ use super::yaml::At;
 pub(super) struct Comments {
     /// By the line of what stands below them.
     above: HashMap<At, String>,
-    /// What the first file begins with, where a blank line parts it from the rest.
+    /// What the first file begins with.
     pub(super) header: Vec<String>,
 }
 
@@ -25,22 +25,30 @@ impl Comments {
             let indent = line.len() - trimmed.len();
             if let Some(comment) = trimmed.strip_prefix('#') {
                 pending.push((indent, plain(comment)));
-            } else if trimmed.is_empty() {
-                let lines = std::mem::take(&mut pending);
-                if !has_begun && file == 0 && self.header.is_empty() {
-                    self.header = lines.into_iter().map(|(_, line)| line).collect();
-                }
-            } else {
-                has_begun = true;
-                let others = pending.iter().rposition(|(other, _)| *other != indent);
+                continue;
+            }
+            let lines = std::mem::take(&mut pending);
+            if !has_begun && file == 0 {
+                self.begin(lines);
+            } else if !trimmed.is_empty() {
+                let others = lines.iter().rposition(|(other, _)| *other != indent);
                 let own = others.map_or(0, |at| at + 1);
-                let lines: Vec<String> = pending.drain(..).skip(own).map(|(_, it)| it).collect();
+                let own: Vec<&str> = lines[own..].iter().map(|(_, it)| it.as_str()).collect();
                 let line = index + 1;
-                if !lines.is_empty() {
-                    self.above.insert(At { file, line }, lines.join("\n"));
+                if !own.is_empty() {
+                    self.above.insert(At { file, line }, own.join("\n"));
                 }
             }
+            has_begun |= !trimmed.is_empty();
         }
+    }
+
+    /// Adds lines to what the first file begins with.
+    fn begin(&mut self, lines: Vec<(usize, String)>) {
+        if !lines.is_empty() && !self.header.is_empty() {
+            self.header.push(String::new());
+        }
+        self.header.extend(lines.into_iter().map(|(_, line)| line));
     }
 
     /// Puts comments above the items that they were above of.
@@ -98,10 +106,10 @@ mod tests {
 
     #[test]
     fn comments_belong_to_what_stands_below_at_the_same_depth() {
-        let text = "# head\n#  two\n\n# lost\n\nservices:\n  # the web\n  #  server\n  web:\n    command: |\n      # text\n      more\n    #up\n  # down\n  db:\n    ports:\n    # first\n    - 80\n    # end\nx: 1\n";
+        let text = "# head\n#  two\n\n# more\nname: x\nservices:\n  # the web\n  #  server\n  web:\n    command: |\n      # text\n      more\n    #up\n  # down\n  db:\n    ports:\n    # first\n    - 80\n    # end\nx: 1\n";
         let mut comments = Comments::default();
         comments.read(0, text);
-        assert_eq!(comments.header, ["head", " two"]);
+        assert_eq!(comments.header, ["head", " two", "", "more"]);
         let mut found: Vec<(usize, &str)> = comments
             .above
             .iter()
