@@ -219,6 +219,34 @@ fn a_project_that_is_not_there_is_told_with_those_that_are() {
     }
 }
 
+#[test]
+fn what_an_engine_knows_beyond_the_file_is_told() {
+    if is_left_out("import_running") {
+        return;
+    }
+    ensure_busybox();
+    let project = Project::new("import-beyond");
+    let label = |name: &str, value: &str| format!("--label=com.docker.compose.{name}={value}");
+    let run = docker(&[
+        "create",
+        "--name",
+        &project.of("odd-1"),
+        &label("project", &project.name),
+        &label("service", "odd"),
+        "--device-cgroup-rule=c 1:3 mr",
+        "busybox:1.36",
+    ]);
+    assert!(run.status.success(), "{}", words(&run));
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let arguments = ["import", "--stdout", "--running", &project.name];
+    let said = words(&stackgen(folder.path(), &arguments));
+    assert!(said.contains("# add device_cgroup_rules: import"), "{said}");
+    assert!(
+        said.contains("services.odd has device_cgroup_rules,"),
+        "{said}"
+    );
+}
+
 /// A running container of project `shop`, number 1 of its service.
 fn container(service: &str, change: impl FnOnce(&mut ObservedContainer)) -> ObservedContainer {
     let mut config = ContainerConfig::new(ImageReference::parse("app:1").expect("it is one"));
@@ -247,6 +275,7 @@ fn container(service: &str, change: impl FnOnce(&mut ObservedContainer)) -> Obse
         addresses: BTreeMap::new(),
         network_ids: BTreeMap::new(),
         volumes: BTreeMap::new(),
+        beyond: Vec::new(),
     };
     change(&mut container);
     container
@@ -451,17 +480,19 @@ fn what_the_file_cannot_say_is_told() {
         let digest = "salt:0".to_owned();
         it.config.labels.insert("stackgen.files".to_owned(), digest);
     });
+    let linked = container("linked", |it| it.beyond = vec!["gpus", "links"]);
     let stray = container("stray", |it| {
         let label = "com.docker.compose.oneoff";
         it.config.labels.insert(label.to_owned(), "True".to_owned());
     });
-    let (text, warnings, _) = imported(vec![broken, job, stray, web, second], &[]);
+    let (text, warnings, _) = imported(vec![broken, job, linked, stray, web, second], &[]);
     for line in [
         "scale = 2",
         "oneshot = true",
         r#"depends_on = { web = { condition = "started", restart = true } }"#,
         r#"container_name = "by-hand""#,
         "# configs or secrets were copied into it, which the engine does not show: add them here",
+        "# add gpus, links: import does not read that from an engine",
     ] {
         assert!(text.contains(line), "{line}\n{text}");
     }
@@ -470,6 +501,7 @@ container 2 of services.web differs from the first in user; the file has the fir
 services.broken does not run (exit code 1); apply will start it
 services.broken has configs or secrets that were copied into it, which the engine does not show: add them, or apply will replace it without
 services.job depends on \"gone\", which has no container; that was left out
+services.linked has gpus, links, which import does not read from an engine: add that
 the container shop-stray-1 belongs to no service and was left out
 the containers were started in /elsewhere: keep stack.toml there, or take them over from here with stackgen apply --adopt";
     assert_eq!(warnings, expected);

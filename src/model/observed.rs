@@ -92,6 +92,8 @@ pub struct ObservedContainer {
     pub network_ids: BTreeMap<String, NetworkId>,
     /// The volumes that are really mounted, by target: also the anonymous ones that only the image declares, which `config` lacks.
     pub volumes: BTreeMap<String, String>,
+    /// Attributes that were asked for and that `config` has no words for, such as `gpus`, by their names in Compose.
+    pub beyond: Vec<&'static str>,
 }
 
 /// The state of a container.

@@ -3,7 +3,6 @@
 //! **Invariant:** it never stops at the first mistake and never reads a file: the same [`Sources`](crate::model::Sources) give the same
 //! diagnostics.
 
-mod check;
 mod code;
 mod decode;
 mod diagnostic;
@@ -12,7 +11,6 @@ mod env_file;
 mod fill;
 mod include;
 mod layers;
-mod lint;
 mod origin;
 mod places;
 mod problem;
@@ -23,7 +21,6 @@ mod text_position;
 mod tree;
 mod variables;
 
-pub use check::check;
 pub use code::Code;
 pub use diagnostic::*;
 pub use env_file::constants;

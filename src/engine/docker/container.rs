@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use bollard::models::{
     ContainerConfig as EngineConfig, ContainerInspectResponse, ContainerState as EngineState,
-    ContainerStateStatusEnum, HealthConfig, HealthStatusEnum, HostConfig, NetworkSettings, PortMap,
-    RestartPolicy, RestartPolicyNameEnum,
+    ContainerStateStatusEnum, HealthConfig, HealthStatusEnum, HostConfig, MountType,
+    NetworkSettings, PortMap, RestartPolicy, RestartPolicyNameEnum,
 };
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -52,6 +52,7 @@ pub(super) fn read(body: &[u8]) -> Result<ObservedContainer, Incomplete> {
     let host = inspect.host_config.unwrap_or_default();
     let config = inspect.config.unwrap_or_default();
     let image = reference(config.image.as_deref(), &image_id)?;
+    let beyond = beyond(&host, &settings);
     let mut facts = configuration(image, config, host, &settings, &id);
     facts.mac_address = filled(mac_address);
     Ok(ObservedContainer {
@@ -71,6 +72,7 @@ pub(super) fn read(body: &[u8]) -> Result<ObservedContainer, Incomplete> {
         addresses: addresses(&settings),
         network_ids: network_ids(&settings),
         volumes: mounts::volumes(inspect.mounts.unwrap_or_default()),
+        beyond,
         id,
     })
 }
@@ -81,6 +83,47 @@ fn reference(asked: Option<&str>, id: &ImageId) -> Result<ImageReference, Incomp
         .and_then(|text| ImageReference::parse(text).ok())
         .map_or_else(|| ImageReference::parse(id.as_str()), Ok)
         .map_err(|error| error.to_string())
+}
+
+/// Returns what was asked for beyond what [`ContainerConfig`] can say.
+fn beyond(host: &HostConfig, settings: &NetworkSettings) -> Vec<&'static str> {
+    fn is_filled<T>(list: &Option<Vec<T>>) -> bool {
+        list.as_ref().is_some_and(|list| !list.is_empty())
+    }
+    let limits_io = host.blkio_weight.is_some_and(|weight| weight > 0)
+        || is_filled(&host.blkio_weight_device)
+        || is_filled(&host.blkio_device_read_bps)
+        || is_filled(&host.blkio_device_write_bps)
+        || is_filled(&host.blkio_device_read_iops)
+        || is_filled(&host.blkio_device_write_iops);
+    let mut networks = settings.networks.iter().flatten();
+    let has_links = is_filled(&host.links) || networks.any(|(_, it)| is_filled(&it.links));
+    let mounts = host.mounts.iter().flatten();
+    let is_odd = |kind: MountType| {
+        matches!(
+            kind,
+            MountType::CLUSTER | MountType::IMAGE | MountType::NPIPE
+        )
+    };
+    let has_odd_mounts = mounts.filter_map(|mount| mount.typ).any(is_odd);
+    let all = [
+        ("blkio_config", limits_io),
+        (
+            "cpu_rt_period",
+            positive(host.cpu_realtime_period).is_some(),
+        ),
+        (
+            "cpu_rt_runtime",
+            positive(host.cpu_realtime_runtime).is_some(),
+        ),
+        ("device_cgroup_rules", is_filled(&host.device_cgroup_rules)),
+        ("gpus", is_filled(&host.device_requests)),
+        ("links", has_links),
+        ("volumes of other types", has_odd_mounts),
+        ("volumes_from", is_filled(&host.volumes_from)),
+    ];
+    let there = all.into_iter().filter(|(_, is_there)| *is_there);
+    there.map(|(name, _)| name).collect()
 }
 
 fn configuration(

@@ -354,6 +354,7 @@ impl World {
             addresses: BTreeMap::new(),
             network_ids: BTreeMap::new(),
             volumes: self.volumes_of(spec, &image.volumes),
+            beyond: Vec::new(),
         };
         if let Some(main) = main {
             container

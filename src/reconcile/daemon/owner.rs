@@ -273,10 +273,7 @@ impl Daemon {
             return Ok(false);
         }
         let (sources, templates) = files.clone();
-        let mut project = Project::new(sources, templates, &self.options.selection);
-        // What `apply` refuses is not applied here either.
-        let failed = project.failed_lints(&self.options.selection);
-        project.diagnostics.extend(failed);
+        let project = Project::new(sources, templates, &self.options.selection);
         self.file_watch
             .follow(interest(&files, Some(&self.session.stack)))?;
         self.seen = files;

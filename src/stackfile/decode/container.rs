@@ -166,11 +166,7 @@ impl<'a, 'n, F: Form> Reader<'_, 'a, 'n, F> {
                         self.decoder.tell(mistake.tell(id));
                     }
                     for entry in entries {
-                        let inner = |name: &str| match environment.get(name) {
-                            Some(Some(value)) => F::known(value).cloned(),
-                            _ => merged.get(name).cloned().flatten(),
-                        };
-                        match self.decoder.variables.entry_value_within(&entry, &inner) {
+                        match self.decoder.variables.entry_value_after(&entry, &merged) {
                             Ok(value) => {
                                 merged.insert(entry.name, value);
                             }

@@ -124,8 +124,10 @@ impl<'a, F: Form> Decoder<'a, F> {
         let labels = reader.map("labels");
         let more = reader.carry(CONTENT);
         reader.finish(what, &[]);
-        let sources = ["file", "content", "environment", "external", "driver"];
-        if !node.has_like(&sources) {
+        let has_source = ["file", "content", "environment", "external", "driver"]
+            .iter()
+            .any(|key| node.get(key).is_some());
+        if !has_source {
             let message = format!("{path} does not say where its content comes from");
             self.tell(
                 Diagnostic::error(Code::MissingKey, message, node.at.label("")).with_help(
@@ -204,7 +206,7 @@ impl<'a, F: Form> Decoder<'a, F> {
         let optional = reader.flag("optional").unwrap_or(false);
         let services = reader.names("services", ServiceName::new);
         reader.finish("a socket", &[]);
-        if !node.has_like(&["path"]) {
+        if node.get("path").is_none() {
             let message = format!("{path} has no path");
             self.tell(
                 Diagnostic::error(Code::MissingKey, message, node.key.label(""))

@@ -214,13 +214,6 @@ impl<'a, F: Form> Decoder<'a, F> {
     }
 
     pub(super) fn known_restart(&mut self, node: &Node, path: &KeyPath) -> Option<Restart> {
-        const HELP: &str = "no, always, unless-stopped, on-failure or on-failure:TIMES, as text";
-        if let Value::Bool(_) = node.value {
-            let message = format!("{path} has to be text");
-            let told = Diagnostic::error(Code::WrongType, message, node.at.label(node.kind()));
-            self.tell(told.with_help(HELP));
-            return None;
-        }
         let text = self.known_text(node, path)?;
         let policy = match text.as_str() {
             "no" => Some(Restart::No),
@@ -234,7 +227,9 @@ impl<'a, F: Form> Decoder<'a, F> {
         };
         if policy.is_none() {
             let message = format!("{path}: {text:?} is no restart policy");
-            self.bad_value(Code::BadValue, node, message, "", Some(HELP.to_owned()));
+            let help =
+                "no, always, unless-stopped, on-failure or on-failure:TIMES, as text".to_owned();
+            self.bad_value(Code::BadValue, node, message, "", Some(help));
         }
         policy
     }
@@ -276,15 +271,6 @@ impl<'a, F: Form> Decoder<'a, F> {
         path: &KeyPath,
         choices: &[(&str, T)],
     ) -> Option<T> {
-        if !matches!(node.value, Value::Text(_)) {
-            let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
-            self.wrong_type(
-                node,
-                path,
-                &format!("one of the words {}", words.join(", ")),
-            );
-            return None;
-        }
         let text = self.known_text(node, path)?;
         let found = choices.iter().find(|(word, _)| *word == text);
         if found.is_none() {

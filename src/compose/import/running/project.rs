@@ -23,6 +23,9 @@ use crate::model::{
 const COPIED_IN: &str =
     "configs or secrets were copied into it, which the engine does not show: add them here";
 
+/// What is said of a setting that all containers have, and that the engine does not tell from its own.
+const MAYBE_DAEMON: &str = "what the daemon does by itself looks the same";
+
 /// What runs, and where it is to be written.
 #[derive(Debug, Clone, Copy)]
 pub struct RunningRequest<'a> {
@@ -239,13 +242,14 @@ impl<'a> Running<'a> {
                 continue;
             };
             let mut item = table(self.service(source, secrets, objects));
-            if source.container.config.labels.contains_key(labels::FILES) {
-                item.comment = Some(COPIED_IN.to_owned());
-            }
+            item.comment = comment(source.container);
             self.tell_about(source, secrets, objects);
             services.insert(name.to_string(), item);
         }
-        let folded = fold(services, &Sharing::default());
+        let mut folded = fold(services, &Sharing::default());
+        if let Some(logging) = folded.defaults.get_mut("logging") {
+            logging.comment = Some(MAYBE_DAEMON.to_owned());
+        }
         let endpoints = sources.iter().flat_map(|it| &it.container.config.endpoints);
         let fixed = endpoints.filter(|(_, endpoint)| is_fixed(endpoint));
         let fixed = fixed.map(|(name, _)| name).collect();
@@ -397,6 +401,12 @@ impl<'a> Running<'a> {
                 "services.{name} has configs or secrets that were copied into it, which the engine does not show: add them, or apply will replace it without"
             ));
         }
+        if !container.beyond.is_empty() {
+            told.push(format!(
+                "services.{name} has {}, which import does not read from an engine: add that",
+                container.beyond.join(", ")
+            ));
+        }
         if !is_up(container) && !self.is_one_shot(source) {
             told.push(format!(
                 "services.{name} does not run ({}); apply will start it",
@@ -439,6 +449,18 @@ fn source<'a>(
         container,
         image,
     }
+}
+
+/// Returns what stands above a service of which something is missing.
+fn comment(container: &ObservedContainer) -> Option<String> {
+    let has_files = container.config.labels.contains_key(labels::FILES);
+    let files = has_files.then(|| COPIED_IN.to_owned());
+    let beyond = (!container.beyond.is_empty()).then(|| {
+        let names = container.beyond.join(", ");
+        format!("add {names}: import does not read that from an engine")
+    });
+    let lines: Vec<String> = files.into_iter().chain(beyond).collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
 fn is_up(container: &ObservedContainer) -> bool {
