@@ -29,16 +29,21 @@ fn prepare_tables(root: &mut Node) {
         lists_to_maps(service);
     }
     for dag in entries(root, "dags") {
-        for task in entries(dag, "tasks") {
-            for kind in ["docker", "exec"] {
-                if let Some(node) = child(task, kind) {
-                    lists_to_maps(node);
-                }
-            }
+        entries(dag, "tasks").for_each(task_lists_to_maps);
+        if let Some(args) = child(dag, "default_args") {
+            task_lists_to_maps(args);
         }
     }
     for section in ["networks", "volumes", "configs", "secrets"] {
         entries(root, section).for_each(lists_to_maps);
+    }
+}
+
+fn task_lists_to_maps(task: &mut Node) {
+    for kind in ["docker", "exec"] {
+        if let Some(node) = child(task, kind) {
+            lists_to_maps(node);
+        }
     }
 }
 
@@ -196,7 +201,10 @@ fn lay_one(
         return;
     }
     let mut is_incomplete = false;
-    for item in node.get("mixins").and_then(Node::list).unwrap_or_default() {
+    let named = node.get("mixins");
+    // One text is a list of one.
+    let named = named.map(|named| named.list().unwrap_or(std::slice::from_ref(named)));
+    for item in named.unwrap_or_default() {
         let Some(name) = item.raw_text() else {
             continue;
         };

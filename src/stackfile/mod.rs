@@ -10,6 +10,7 @@ mod effective;
 mod env_file;
 mod fill;
 mod include;
+pub mod language;
 mod layers;
 mod origin;
 mod places;

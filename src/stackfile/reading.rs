@@ -7,10 +7,10 @@ use crate::model::{
     TemplateText,
 };
 
-use super::decode::{Decoder, decode_stack, service_keys};
+use super::decode::{Decoder, decode_stack, unknown_key};
 use super::fill::{Filler, Mode};
+use super::language::SERVICE;
 use super::problem::Telling;
-use super::suggest::nearest;
 use super::tree::{Node, Site, Value};
 use super::variables::Variables;
 use super::{Code, Concern, Diagnostic, Place, Places, effective, include, syntax};
@@ -62,7 +62,7 @@ pub fn read(sources: &Sources, selection: &Selection) -> Reading {
     effective::lay_overlays(&mut root, selection, &mut told);
     let layers = layer_sites(&root);
     let variables = Variables::collect(sources, &root, &mut told);
-    fragment_keys(sources, &variables, &root, &mut told);
+    fragment_keys(&root, &mut told);
     effective::lay(&mut root, &mut told);
     let places = places_of(&root, sources);
     let reader = FormReader {
@@ -248,17 +248,7 @@ fn collect_sites(node: &Node, layer: &str, sites: &mut HashMap<Site, String>) {
 }
 
 /// Tells unknown keys of mixins and defaults, which no service may use.
-fn fragment_keys(
-    sources: &Sources,
-    variables: &Variables<'_>,
-    root: &Node,
-    told: &mut Vec<Diagnostic>,
-) {
-    let empty = super::layers::empty_at(&root.at);
-    let known = service_keys(
-        &mut Decoder::<Template>::new(sources, variables, false),
-        &empty,
-    );
+fn fragment_keys(root: &Node, told: &mut Vec<Diagnostic>) {
     let mixins = root.get("mixins").and_then(Node::table);
     let mixins = mixins.into_iter().flat_map(|table| table.values());
     let defaults = root.get("defaults").and_then(|node| node.get("service"));
@@ -272,15 +262,9 @@ fn fragment_keys(
             continue;
         };
         for (key, node) in table {
-            if known.contains(&key.as_str()) || key.starts_with("x-") {
-                continue;
+            if !key.starts_with("x-") && !SERVICE.knows(key) {
+                told.push(unknown_key(&SERVICE, key, &node.key));
             }
-            let message = format!("a service has no key `{key}`");
-            let mut diagnostic = Diagnostic::error(Code::UnknownKey, message, node.key.label(""));
-            if let Some(near) = nearest(key, known.iter().copied()) {
-                diagnostic = diagnostic.with_help(format!("did you mean {near}?"));
-            }
-            told.push(diagnostic);
         }
     }
 }

@@ -8,9 +8,9 @@ use crate::model::{
 };
 
 use super::super::env_file;
+use super::super::language;
 use super::super::tree::{Node, Value};
 use super::super::{Code, Diagnostic};
-use super::specification::NONE;
 use super::{Decoder, Reader};
 
 impl<'a, 'n, F: Form> Reader<'_, 'a, 'n, F> {
@@ -270,13 +270,13 @@ impl<'a, F: Form> Decoder<'a, F> {
                 }));
                 continue;
             }
-            let mut reader = Reader::open(self, item, &at)?;
+            let mut reader = Reader::open(self, item, &at, &language::ENV_FILE)?;
             let path = reader.text("path");
             let required = reader.flag("required").unwrap_or(true);
             let format = reader
                 .choice("format", &[("raw", "raw")])
                 .map(str::to_owned);
-            reader.finish("an entry of env_file", &[]);
+            reader.finish();
             files.extend(path.map(|path| EnvFile {
                 path,
                 required,
@@ -303,7 +303,7 @@ impl<'a, F: Form> Decoder<'a, F> {
                 more: Attributes::<F>::new(),
             });
         }
-        let mut reader = Reader::open(self, node, path)?;
+        let mut reader = Reader::open(self, node, path, &language::FILE)?;
         let source = reader.with("source", |decoder, node, path| {
             let text = decoder.known_text(node, path)?;
             decoder.name(node, text, new)
@@ -312,8 +312,8 @@ impl<'a, F: Form> Decoder<'a, F> {
         let uid = reader.with("uid", Decoder::loose_text);
         let gid = reader.with("gid", Decoder::loose_text);
         let mode = reader.with("mode", Decoder::known_mode);
-        let more = reader.carry(NONE);
-        reader.finish("a config or secret of a service", &[]);
+        let more = reader.carry(&[]);
+        reader.finish();
         if source.is_none() && node.get("source").is_none() {
             let message = format!("{path} does not say which source it is");
             self.tell(Diagnostic::error(
@@ -372,9 +372,9 @@ impl<'a, F: Form> Decoder<'a, F> {
         for (name, inner) in table {
             let at = path.join(name);
             let both = if inner.table().is_some() {
-                let mut reader = Reader::open(self, inner, &at)?;
+                let mut reader = Reader::open(self, inner, &at, &language::ULIMIT)?;
                 let (soft, hard) = (reader.integer("soft"), reader.integer("hard"));
-                reader.finish("a ulimit", &[]);
+                reader.finish();
                 soft.zip(hard)
             } else {
                 self.value(inner, &at, Self::known_integer)
@@ -395,14 +395,14 @@ impl<'a, F: Form> Decoder<'a, F> {
                 devices.extend(self.text(item, &at));
                 continue;
             }
-            let mut reader = Reader::open(self, item, &at)?;
+            let mut reader = Reader::open(self, item, &at, &language::DEVICE)?;
             let source = reader.word("source");
             let target = reader.word("target");
             let permissions = reader
                 .word("permissions")
                 .unwrap_or_else(|| "rwm".to_owned());
             reader.no_extensions();
-            reader.finish("a device", &[]);
+            reader.finish();
             if let Some(source) = source {
                 let target = target.unwrap_or_else(|| source.clone());
                 devices.push(F::literal(format!("{source}:{target}:{permissions}")));
@@ -412,13 +412,13 @@ impl<'a, F: Form> Decoder<'a, F> {
     }
 
     fn logging(&mut self, node: &Node, path: &KeyPath) -> Option<Logging<F>> {
-        let mut reader = Reader::open(self, node, path)?;
+        let mut reader = Reader::open(self, node, path, &language::LOGGING)?;
         let logging = Logging {
             driver: reader.text("driver"),
             options: reader.map("options"),
-            more: reader.carry(NONE),
+            more: reader.carry(&[]),
         };
-        reader.finish("logging", &[]);
+        reader.finish();
         Some(logging)
     }
 }

@@ -4,6 +4,7 @@ use indexmap::IndexMap;
 
 use crate::model::{Cron, Dag, Form, Json, KeyPath, Runner, Schedule, TaskName};
 
+use super::super::language;
 use super::super::suggest::nearest;
 use super::super::tree::{Node, Value};
 use super::super::{Code, Diagnostic};
@@ -14,7 +15,7 @@ const ACTIVE: u32 = 16;
 
 impl<'a, F: Form> Decoder<'a, F> {
     pub(super) fn dag(&mut self, node: &Node, path: &KeyPath) -> Option<Dag<F>> {
-        let mut reader = Reader::open(self, node, path)?;
+        let mut reader = Reader::open(self, node, path, &language::DAG)?;
         let description = reader.word("description");
         let schedule = reader.schedule();
         let timezone = reader.with("timezone", Decoder::timezone);
@@ -37,7 +38,7 @@ impl<'a, F: Form> Decoder<'a, F> {
         };
         // The default args are merged into the tasks by now.
         let _ = reader.node("default_args");
-        reader.finish("a DAG", &["dagrun_timeout"]);
+        reader.finish();
         Some(dag)
     }
 

@@ -3,13 +3,13 @@
 use crate::model::{Form, Healthcheck, KeyPath};
 
 use super::super::Code;
+use super::super::language;
 use super::super::tree::Node;
-use super::specification::NONE;
 use super::{Decoder, Reader};
 
 impl<'a, F: Form> Decoder<'a, F> {
     pub(super) fn healthcheck(&mut self, node: &Node, path: &KeyPath) -> Option<Healthcheck<F>> {
-        let mut reader = Reader::open(self, node, path)?;
+        let mut reader = Reader::open(self, node, path, &language::HEALTHCHECK)?;
         let healthcheck = Healthcheck {
             test: reader.with("test", Decoder::health_test),
             interval: reader.duration("interval"),
@@ -20,9 +20,9 @@ impl<'a, F: Form> Decoder<'a, F> {
             start_period: reader.duration("start_period"),
             start_interval: reader.duration("start_interval"),
             disable: reader.flag("disable").unwrap_or(false),
-            more: reader.carry(NONE),
+            more: reader.carry(&[]),
         };
-        reader.finish("a healthcheck", &[]);
+        reader.finish();
         Some(healthcheck)
     }
 

@@ -14,7 +14,6 @@ mod resource;
 mod scalar;
 mod service;
 mod shape;
-mod specification;
 mod stack;
 mod task;
 
@@ -28,8 +27,8 @@ use super::tree::{Node, Site, Value};
 use super::variables::Variables;
 use super::{Annotation, Code, Diagnostic};
 
-pub(super) use reader::Reader;
-pub(super) use stack::{SERVICE_ONLY, decode_stack, service_keys};
+pub(super) use reader::{Reader, unknown_key};
+pub(super) use stack::{SERVICE_ONLY, decode_stack};
 
 /// Decodes one form of the stack.
 pub(super) struct Decoder<'a, F: Form> {

@@ -2,9 +2,9 @@
 
 use crate::model::{Attributes, Form, KeyPath, Mount, MountSource};
 
+use super::super::language;
 use super::super::tree::Node;
 use super::super::{Code, Diagnostic};
-use super::specification::{BIND, IMAGE_MOUNT, MOUNT, NONE, VOLUME_MOUNT};
 use super::{Decoder, Reader, split_outside_braces};
 
 const HELP: &str = "a mount is \"./data:/data:ro\", \"volume:/data\" or { type = \"bind\", source = \"./data\", target = \"/data\" }";
@@ -104,7 +104,7 @@ impl<'a, F: Form> Decoder<'a, F> {
     }
 
     fn long_mount(&mut self, node: &Node, path: &KeyPath) -> Option<Mount<F>> {
-        let mut reader = Reader::open(self, node, path)?;
+        let mut reader = Reader::open(self, node, path, &language::MOUNT)?;
         let kind = reader.choice("type", &KINDS);
         let target = reader.text("target").map(|target| match F::known(&target) {
             Some(known) => F::literal(clean_target(known)),
@@ -118,13 +118,13 @@ impl<'a, F: Form> Decoder<'a, F> {
         let volume = reader.node("volume");
         let tmpfs = reader.node("tmpfs");
         let image = reader.node("image");
-        let more = reader.carry(MOUNT);
+        let more = reader.carry(language::MOUNT_CARRIED);
         let kind = match kind {
             Some(kind) => kind,
             None if node.get("type").is_some() => return None,
             None => Kind::Volume,
         };
-        reader.finish("a mount", &[]);
+        reader.finish();
         let mut missing = |what: &str| {
             let message = format!("{path} has no {what}");
             self.tell(
@@ -146,9 +146,10 @@ impl<'a, F: Form> Decoder<'a, F> {
             Kind::Tmpfs => self.tmpfs(tmpfs, &path.join("tmpfs"), &mut options)?,
             Kind::Other(kind) => {
                 if let Some(node) = image {
-                    let mut reader = Reader::open(self, node, &path.join("image"))?;
-                    options = reader.carry(IMAGE_MOUNT);
-                    reader.finish("image", &[]);
+                    let mut reader =
+                        Reader::open(self, node, &path.join("image"), &language::IMAGE_MOUNT)?;
+                    options = reader.carry(language::IMAGE_MOUNT_CARRIED);
+                    reader.finish();
                 }
                 let kind = kind.to_owned();
                 MountSource::Other { kind, source }
@@ -176,12 +177,12 @@ impl<'a, F: Form> Decoder<'a, F> {
         };
         let mut bind = (Some(true), None, None);
         if let Some(node) = node {
-            let mut reader = Reader::open(self, node, path)?;
+            let mut reader = Reader::open(self, node, path, &language::BIND)?;
             bind.0 = reader.flag("create_host_path");
             bind.1 = reader.text("propagation");
             bind.2 = reader.text("selinux");
-            *options = reader.carry(BIND);
-            reader.finish("bind", &[]);
+            *options = reader.carry(language::BIND_CARRIED);
+            reader.finish();
         }
         Some(MountSource::Bind {
             path: source,
@@ -200,11 +201,11 @@ impl<'a, F: Form> Decoder<'a, F> {
     ) -> Option<MountSource<F>> {
         let (mut nocopy, mut subpath) = (false, None);
         if let Some(node) = node {
-            let mut reader = Reader::open(self, node, path)?;
+            let mut reader = Reader::open(self, node, path, &language::VOLUME_MOUNT)?;
             nocopy = reader.flag("nocopy").unwrap_or(false);
             subpath = reader.text("subpath");
-            *options = reader.carry(VOLUME_MOUNT);
-            reader.finish("volume", &[]);
+            *options = reader.carry(language::VOLUME_MOUNT_CARRIED);
+            reader.finish();
         }
         Some(MountSource::Volume {
             volume: source,
@@ -221,11 +222,11 @@ impl<'a, F: Form> Decoder<'a, F> {
     ) -> Option<MountSource<F>> {
         let (mut size, mut mode) = (None, None);
         if let Some(node) = node {
-            let mut reader = Reader::open(self, node, path)?;
+            let mut reader = Reader::open(self, node, path, &language::TMPFS_MOUNT)?;
             size = reader.bytes("size");
             mode = reader.with("mode", Decoder::known_mode);
-            *options = reader.carry(NONE);
-            reader.finish("tmpfs", &[]);
+            *options = reader.carry(&[]);
+            reader.finish();
         }
         Some(MountSource::Tmpfs { size, mode })
     }

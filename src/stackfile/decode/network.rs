@@ -4,8 +4,8 @@ use indexmap::IndexMap;
 
 use crate::model::{Attachment, Endpoint, Form, KeyPath, NetworkName};
 
+use super::super::language;
 use super::super::tree::{Node, Value};
-use super::specification::ENDPOINT;
 use super::{Decoder, Reader};
 
 impl<'a, 'n, F: Form> Reader<'_, 'a, 'n, F> {
@@ -55,16 +55,16 @@ impl<'a, F: Form> Decoder<'a, F> {
     }
 
     fn endpoint(&mut self, node: &Node, path: &KeyPath) -> Option<Endpoint<F>> {
-        let mut reader = Reader::open(self, node, path)?;
+        let mut reader = Reader::open(self, node, path, &language::ENDPOINT)?;
         let endpoint = Endpoint {
             aliases: reader.texts("aliases"),
             ipv4_address: reader.text("ipv4_address"),
             ipv6_address: reader.text("ipv6_address"),
             priority: reader.with("priority", Decoder::known_integer).unwrap_or(0),
             mac_address: reader.text("mac_address"),
-            more: reader.carry(ENDPOINT),
+            more: reader.carry(language::ENDPOINT_CARRIED),
         };
-        reader.finish("a network of a service", &[]);
+        reader.finish();
         Some(endpoint)
     }
 }

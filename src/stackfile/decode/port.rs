@@ -2,9 +2,9 @@
 
 use crate::model::{Attributes, Form, KeyPath, Port, Protocol};
 
+use super::super::language;
 use super::super::tree::{Node, Value};
 use super::super::{Code, Diagnostic};
-use super::specification::NONE;
 use super::{Decoder, Reader, split_outside_braces};
 
 const PROTOCOLS: [(&str, Protocol); 3] = [
@@ -51,7 +51,7 @@ impl<'a, F: Form> Decoder<'a, F> {
     }
 
     fn long_port(&mut self, node: &Node, path: &KeyPath) -> Option<Port<F>> {
-        let mut reader = Reader::open(self, node, path)?;
+        let mut reader = Reader::open(self, node, path, &language::PORT)?;
         let target = reader.with("target", |decoder, node, path| {
             decoder.value(node, path, |decoder, node, path| {
                 let number = decoder.known_integer(node, path)?;
@@ -74,8 +74,8 @@ impl<'a, F: Form> Decoder<'a, F> {
         let name = reader.text("name");
         let app_protocol = reader.text("app_protocol");
         let mode = reader.text("mode");
-        let more = reader.carry(NONE);
-        reader.finish("a port", &[]);
+        let more = reader.carry(&[]);
+        reader.finish();
         if !has_target {
             let message = format!("{path} does not say which port it is inside");
             self.tell(

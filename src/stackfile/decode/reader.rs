@@ -1,4 +1,4 @@
-//! Reads the keys of one table. What was asked for is what the table may hold; the rest is told as unknown.
+//! Reads the keys of one table. What the language knows of it is what it may hold; the rest is told as unknown.
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -7,8 +7,9 @@ use indexmap::IndexMap;
 
 use crate::model::{Bytes, Form, InvalidName, KeyPath};
 
+use super::super::language;
 use super::super::suggest::nearest;
-use super::super::tree::{Node, Table, Value};
+use super::super::tree::{Node, Site, Table, Value};
 use super::super::{Code, Diagnostic};
 use super::Decoder;
 
@@ -18,7 +19,10 @@ pub(in super::super) struct Reader<'d, 'a, 'n, F: Form> {
     pub(super) path: KeyPath,
     pub(super) node: &'n Node,
     table: &'n Table,
-    known: Vec<&'static str>,
+    language: &'static language::Table,
+    /// What was asked for, to prove that the decoder and the language know the same keys.
+    #[cfg(debug_assertions)]
+    asked: Vec<&'static str>,
 }
 
 impl<'d, 'a, 'n, F: Form> Reader<'d, 'a, 'n, F> {
@@ -27,6 +31,7 @@ impl<'d, 'a, 'n, F: Form> Reader<'d, 'a, 'n, F> {
         decoder: &'d mut Decoder<'a, F>,
         node: &'n Node,
         path: &KeyPath,
+        language: &'static language::Table,
     ) -> Option<Self> {
         let Some(table) = node.table() else {
             decoder.wrong_type(node, path, "a table");
@@ -37,13 +42,20 @@ impl<'d, 'a, 'n, F: Form> Reader<'d, 'a, 'n, F> {
             path: path.clone(),
             node,
             table,
-            known: Vec::new(),
+            language,
+            #[cfg(debug_assertions)]
+            asked: Vec::new(),
         })
     }
 
     /// Returns the value of a key, null for one that was written as null.
     pub(super) fn node_or_null(&mut self, key: &'static str) -> Option<&'n Node> {
-        self.known.push(key);
+        #[cfg(debug_assertions)]
+        {
+            let (what, known) = (self.language.name, self.language.field(key));
+            assert!(known.is_some(), "{key} is no key of {what}");
+            self.asked.push(key);
+        }
         self.table.get(key)
     }
 
@@ -144,6 +156,12 @@ impl<'d, 'a, 'n, F: Form> Reader<'d, 'a, 'n, F> {
         key: &'static str,
         choices: &[(&str, T)],
     ) -> Option<T> {
+        debug_assert!(
+            self.language
+                .field(key)
+                .is_some_and(|field| field.shape.has_words(choices.iter().map(|(word, _)| *word))),
+            "other words for {key}"
+        );
         self.with(key, |decoder, node, path| {
             decoder.choice(node, path, choices)
         })
@@ -151,6 +169,7 @@ impl<'d, 'a, 'n, F: Form> Reader<'d, 'a, 'n, F> {
 
     /// Tells that keys which exclude each other are both there.
     pub(super) fn exclusive(&mut self, keys: &[&'static str]) {
+        debug_assert!(self.language.exclusive.contains(&keys), "{keys:?}");
         let mut here: Vec<(&&str, &Node)> = keys
             .iter()
             .filter_map(|key| Some((key, self.table.get(*key)?)))
@@ -164,13 +183,18 @@ impl<'d, 'a, 'n, F: Form> Reader<'d, 'a, 'n, F> {
         }
     }
 
-    /// Tells every key that was not asked for. `what` is what the table is, with its article.
-    pub(super) fn finish(self, what: &str, unsupported: &[&str]) {
+    /// Tells every key that the language does not know here.
+    pub(super) fn finish(self) {
+        #[cfg(debug_assertions)]
+        for field in self.language.fields() {
+            let (what, key) = (self.language.name, field.key);
+            assert!(self.asked.contains(&key), "nobody reads {key} of {what}");
+        }
         for (key, node) in self.table {
-            if self.known.contains(&key.as_str()) || key.starts_with("x-") {
+            if key.starts_with("x-") || self.language.knows(key) {
                 continue;
             }
-            if unsupported.contains(&key.as_str()) {
+            if self.language.unsupported.contains(&key.as_str()) {
                 let message = format!("{}: stackgen cannot do {key} yet", self.path);
                 let label = "known to Compose";
                 self.decoder.tell(Diagnostic::error(
@@ -180,13 +204,8 @@ impl<'d, 'a, 'n, F: Form> Reader<'d, 'a, 'n, F> {
                 ));
                 continue;
             }
-            let message = format!("{what} has no key `{key}`");
-            let mut diagnostic = Diagnostic::error(Code::UnknownKey, message, node.key.label(""));
-            let candidates = self.known.iter().chain(unsupported).copied();
-            if let Some(near) = nearest(key, candidates) {
-                diagnostic = diagnostic.with_help(format!("did you mean {near}?"));
-            }
-            self.decoder.tell(diagnostic);
+            self.decoder
+                .tell(unknown_key(self.language, key, &node.key));
         }
     }
 
@@ -203,9 +222,19 @@ impl<'d, 'a, 'n, F: Form> Reader<'d, 'a, 'n, F> {
             }
         }
     }
+}
 
-    /// Returns every key that was asked for.
-    pub(super) fn known(&self) -> &[&'static str] {
-        &self.known
+/// Makes the diagnostic for a key that a table does not have.
+pub(in super::super) fn unknown_key(
+    language: &language::Table,
+    key: &str,
+    at: &Site,
+) -> Diagnostic {
+    let message = format!("{} has no key `{key}`", language.what);
+    let diagnostic = Diagnostic::error(Code::UnknownKey, message, at.label(""));
+    let known = language.fields().map(|field| field.key);
+    match nearest(key, known.chain(language.unsupported.iter().copied())) {
+        Some(near) => diagnostic.with_help(format!("did you mean {near}?")),
+        None => diagnostic,
     }
 }

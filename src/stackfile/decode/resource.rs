@@ -8,9 +8,9 @@ use crate::model::{
 };
 
 use super::super::fill::unset_variable;
+use super::super::language;
 use super::super::tree::{Node, Value};
 use super::super::{Code, Diagnostic};
-use super::specification::{CONTENT, IPAM, NETWORK, NONE, POOL};
 use super::{Decoder, Reader};
 
 impl<'a, 'n, F: Form> Reader<'_, 'a, 'n, F> {
@@ -24,9 +24,9 @@ impl<'a, 'n, F: Form> Reader<'_, 'a, 'n, F> {
             return (self.flag("external").unwrap_or(false), name);
         }
         let old = self.with("external", |decoder, node, path| {
-            let mut reader = Reader::open(decoder, node, path)?;
+            let mut reader = Reader::open(decoder, node, path, &language::EXTERNAL)?;
             let name = reader.text("name");
-            reader.finish("external", &[]);
+            reader.finish();
             name
         });
         (true, name.or(old))
@@ -38,7 +38,7 @@ impl<'a, F: Form> Decoder<'a, F> {
         if node.value == Value::Null {
             return Some(Network::default());
         }
-        let mut reader = Reader::open(self, node, path)?;
+        let mut reader = Reader::open(self, node, path, &language::NETWORK)?;
         let (external, name) = reader.external();
         let network = Network {
             name,
@@ -50,33 +50,34 @@ impl<'a, F: Form> Decoder<'a, F> {
             enable_ipv6: reader.flag("enable_ipv6"),
             labels: reader.map("labels"),
             ipam: reader.with("ipam", Decoder::ipam).unwrap_or_default(),
-            more: reader.carry(NETWORK),
+            more: reader.carry(language::NETWORK_CARRIED),
         };
-        reader.finish("a network", &[]);
+        reader.finish();
         Some(network)
     }
 
     fn ipam(&mut self, node: &Node, path: &KeyPath) -> Option<Ipam<F>> {
-        let mut reader = Reader::open(self, node, path)?;
+        let mut reader = Reader::open(self, node, path, &language::IPAM)?;
         let driver = reader.text("driver");
         let config = reader
             .with("config", |decoder, node, path| {
                 let mut pools = Vec::new();
                 for (index, item) in decoder.items(node, path).iter().enumerate() {
-                    let mut reader = Reader::open(decoder, item, &path.join(index))?;
+                    let mut reader =
+                        Reader::open(decoder, item, &path.join(index), &language::POOL)?;
                     pools.push(IpamPool {
                         subnet: reader.text("subnet"),
                         ip_range: reader.text("ip_range"),
                         gateway: reader.text("gateway"),
-                        more: reader.carry(POOL),
+                        more: reader.carry(language::POOL_CARRIED),
                     });
-                    reader.finish("an address range", &[]);
+                    reader.finish();
                 }
                 Some(pools)
             })
             .unwrap_or_default();
-        let more = reader.carry(IPAM);
-        reader.finish("ipam", &[]);
+        let more = reader.carry(language::IPAM_CARRIED);
+        reader.finish();
         Some(Ipam {
             driver,
             config,
@@ -88,7 +89,7 @@ impl<'a, F: Form> Decoder<'a, F> {
         if node.value == Value::Null {
             return Some(Volume::default());
         }
-        let mut reader = Reader::open(self, node, path)?;
+        let mut reader = Reader::open(self, node, path, &language::VOLUME)?;
         let (external, name) = reader.external();
         let mut volume = Volume {
             name,
@@ -96,9 +97,9 @@ impl<'a, F: Form> Decoder<'a, F> {
             driver: reader.text("driver"),
             driver_opts: reader.map("driver_opts"),
             labels: reader.map("labels"),
-            more: reader.carry(NONE),
+            more: reader.carry(&[]),
         };
-        reader.finish("a volume", &[]);
+        reader.finish();
         if volume.is_bind()
             && let Some(device) = volume.driver_opts.get_mut("device")
             && let Some(path) = F::known(device)
@@ -108,22 +109,22 @@ impl<'a, F: Form> Decoder<'a, F> {
         Some(volume)
     }
 
-    /// Decodes a config or a secret; `what` is which of them, with its article.
+    /// Decodes a config or a secret, as the language says of either.
     pub(super) fn content(
         &mut self,
         node: &Node,
         path: &KeyPath,
-        what: &str,
+        language: &'static language::Table,
     ) -> Option<FileContent<F>> {
-        let mut reader = Reader::open(self, node, path)?;
+        let mut reader = Reader::open(self, node, path, language)?;
         reader.exclusive(&["file", "content", "environment"]);
         let file = reader.text("file");
         let content = reader.text("content");
         let variable = reader.word("environment");
         let (is_external, name) = reader.external();
         let labels = reader.map("labels");
-        let more = reader.carry(CONTENT);
-        reader.finish(what, &[]);
+        let more = reader.carry(language::CONTENT_CARRIED);
+        reader.finish();
         let has_source = ["file", "content", "environment", "external", "driver"]
             .iter()
             .any(|key| node.get(key).is_some());
@@ -194,7 +195,7 @@ impl<'a, F: Form> Decoder<'a, F> {
     }
 
     pub(super) fn socket(&mut self, node: &Node, path: &KeyPath) -> Option<Socket> {
-        let mut reader = Reader::open(self, node, path)?;
+        let mut reader = Reader::open(self, node, path, &language::SOCKET)?;
         let socket_path = reader.word("path");
         let target = reader.word("target");
         let grants = [("group", Grant::Group), ("mount", Grant::Mount)];
@@ -205,7 +206,7 @@ impl<'a, F: Form> Decoder<'a, F> {
         let allow_world_access = reader.flag("allow_world_access").unwrap_or(false);
         let optional = reader.flag("optional").unwrap_or(false);
         let services = reader.names("services", ServiceName::new);
-        reader.finish("a socket", &[]);
+        reader.finish();
         if node.get("path").is_none() {
             let message = format!("{path} has no path");
             self.tell(

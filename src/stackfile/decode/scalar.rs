@@ -271,10 +271,16 @@ impl<'a, F: Form> Decoder<'a, F> {
         path: &KeyPath,
         choices: &[(&str, T)],
     ) -> Option<T> {
+        let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
+        let at = self.word(node, path, &words)?;
+        choices.get(at).map(|(_, value)| *value)
+    }
+
+    /// Returns which of the words it is.
+    pub(super) fn word(&mut self, node: &Node, path: &KeyPath, words: &[&str]) -> Option<usize> {
         let text = self.known_text(node, path)?;
-        let found = choices.iter().find(|(word, _)| *word == text);
+        let found = words.iter().position(|word| *word == text);
         if found.is_none() {
-            let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
             let help = match nearest(&text, words.iter().copied()) {
                 Some(near) => format!("did you mean {near}?"),
                 None => format!("one of: {}", words.join(", ")),
@@ -282,7 +288,7 @@ impl<'a, F: Form> Decoder<'a, F> {
             let message = format!("{path} cannot be {text:?}");
             self.bad_value(Code::BadValue, node, message, "", Some(help));
         }
-        found.map(|(_, value)| *value)
+        found
     }
 
     /// Makes a name of a text; one that breaks the rules is told.

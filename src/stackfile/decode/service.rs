@@ -7,9 +7,9 @@ use crate::model::{
     Service, ServiceName,
 };
 
+use super::super::language;
 use super::super::tree::{Node, Value};
 use super::super::{Code, Diagnostic};
-use super::specification::{NONE, SERVICE};
 use super::{Decoder, Reader, deploy};
 
 /// The words for conditions, stackgen's and Compose's.
@@ -24,9 +24,9 @@ pub(super) const CONDITIONS: [(&str, Condition); 6] = [
 
 impl<'a, F: Form> Decoder<'a, F> {
     pub(super) fn service(&mut self, node: &Node, path: &KeyPath) -> Option<Service<F>> {
-        let mut reader = Reader::open(self, node, path)?;
+        let mut reader = Reader::open(self, node, path, &language::SERVICE)?;
         let service = reader.service();
-        reader.finish("a service", &[]);
+        reader.finish();
         Some(service)
     }
 
@@ -68,15 +68,15 @@ impl<'a, F: Form> Decoder<'a, F> {
             dependency.condition = self.choice(node, path, &CONDITIONS)?;
             return Some(dependency);
         }
-        let mut reader = Reader::open(self, node, path)?;
+        let mut reader = Reader::open(self, node, path, &language::DEPENDENCY)?;
         // A list of names became a table of empty tables.
         if let Some(condition) = reader.choice("condition", &CONDITIONS) {
             dependency.condition = condition;
         }
         dependency.restart = reader.flag("restart").unwrap_or(false);
         dependency.required = reader.flag("required").unwrap_or(true);
-        dependency.more = reader.carry(NONE);
-        reader.finish("a dependency", &[]);
+        dependency.more = reader.carry(&[]);
+        reader.finish();
         Some(dependency)
     }
 }
@@ -90,7 +90,7 @@ impl<'a, 'n, F: Form> Reader<'_, 'a, 'n, F> {
             .unwrap_or_default();
         let profiles = self.names("profiles", ProfileName::new);
         let scale = self.count("scale");
-        let mut more = self.carry(SERVICE);
+        let mut more = self.carry(language::CARRIED);
         if let Some(Attribute::Table(build)) = more.get_mut("build")
             && !build.contains_key("context")
         {
@@ -105,7 +105,7 @@ impl<'a, 'n, F: Form> Reader<'_, 'a, 'n, F> {
         }
         let lifecycle = self.lifecycle();
         // `mixins` are merged in by now.
-        let _ = self.node("mixins");
+        let _ = self.known_texts("mixins");
         Service {
             container,
             container_name,
@@ -141,14 +141,14 @@ impl<'a, 'n, F: Form> Reader<'_, 'a, 'n, F> {
 
     /// `extends` is YAML's way to share.
     fn extends(&mut self) {
-        let Some(node) = self.node("extends") else {
+        let Some(node) = self.node.get("extends") else {
             return;
         };
         let message = format!(
             "{}: extends is YAML's way to share; stack.toml has mixins",
             self.path
         );
-        let help = "[mixins.NAME] with what is shared, and mixins = [\"NAME\"] in the services";
+        let help = language::SERVICE.instead_of("extends");
         let told = Diagnostic::error(Code::NotSupported, message, node.key.label(""));
         self.decoder.tell(told.with_help(help));
     }

@@ -1,73 +1,20 @@
-//! Decodes attributes by their shape: the tables of `specification.rs` say what may stand where.
+//! Decodes attributes by their shape, as the language says what may stand where.
 
 use indexmap::IndexMap;
 
 use crate::model::{Attribute, Attributes, Form, KeyPath, Segment};
 
+use super::super::language::{Field, Shape, Table};
 use super::super::tree::{Node, Value};
 use super::super::variables::scalar;
 use super::super::{Code, Diagnostic};
 use super::{Decoder, Reader};
 
-/// What may stand in the place of an attribute.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Shape {
-    /// Text.
-    Text,
-    /// Text, or a number or truth value that becomes text.
-    Loose,
-    /// A path of the host; a text that is no path (`docker-image://…`) stays as it is.
-    Path,
-    /// True or false.
-    Flag,
-    /// A whole number.
-    Number,
-    /// A number.
-    Real,
-    /// A number of CPUs.
-    Cpus,
-    /// A size.
-    Size,
-    /// A duration.
-    Duration,
-    /// A file mode.
-    Mode,
-    /// A number, or `all`, which is -1.
-    Count,
-    /// A whole number, or a table of `soft` and `hard`.
-    Ulimit,
-    /// One of these words.
-    Word(&'static [(&'static str, ())]),
-    /// A command line: a list of words, or a text that is split.
-    Words,
-    /// A list of texts; one text is a list of one.
-    Texts,
-    /// `name=address`, as a list or a table.
-    Hosts,
-    /// A list.
-    List(&'static Shape),
-    /// A table with keys of the user's; a list of `KEY=value` will do.
-    Map(&'static Shape),
-    /// As `Map`, where a key without a value is nothing: a variable taken from the environment, an entry without options.
-    Names(&'static Shape),
-    /// A table with these keys.
-    Table(&'static [Field]),
-    /// A table with these keys, or a text, which stands for the first of them.
-    Short(&'static [Field]),
-    /// A list of tables, or the word `all`.
-    Devices(&'static [Field]),
-    /// Anything, as it is.
-    Any,
-}
-
-/// A key and its shape.
-pub(super) type Field = (&'static str, Shape);
-
 impl<'a, 'n, F: Form> Reader<'_, 'a, 'n, F> {
     /// Decodes those of the keys that are there, and extension keys.
     pub(super) fn carry(&mut self, fields: &'static [Field]) -> Attributes<F> {
         let mut found = IndexMap::new();
-        for (key, shape) in fields {
+        for Field { key, shape, .. } in fields {
             if let Some(value) = self.with(key, |decoder, node, path| {
                 decoder.attribute(node, path, *shape)
             }) {
@@ -88,11 +35,15 @@ impl<'a, 'n, F: Form> Reader<'_, 'a, 'n, F> {
 impl<'a, F: Form> Decoder<'a, F> {
     fn attribute(&mut self, node: &Node, path: &KeyPath, shape: Shape) -> Option<Attribute<F>> {
         Some(match shape {
-            Shape::Text => Attribute::Text(self.text(node, path)?),
+            Shape::Text | Shape::Grammar(_) | Shape::Name(_) | Shape::Date => {
+                Attribute::Text(self.text(node, path)?)
+            }
             Shape::Loose => Attribute::Text(self.loose_text(node, path)?),
             Shape::Path => self.path_attribute(node, path)?,
             Shape::Flag => Attribute::Flag(self.value(node, path, Self::known_bool)?),
-            Shape::Number => Attribute::Number(self.value(node, path, Self::known_integer)?),
+            Shape::Number | Shape::Range(..) => {
+                Attribute::Number(self.value(node, path, Self::known_integer)?)
+            }
             Shape::Real => Attribute::Real(self.value(node, path, Self::known_real)?),
             Shape::Cpus => Attribute::Cpus(self.value(node, path, Self::known_cpus)?),
             Shape::Size => Attribute::Size(self.value(node, path, Self::known_bytes)?),
@@ -100,28 +51,38 @@ impl<'a, F: Form> Decoder<'a, F> {
             Shape::Mode => Attribute::Mode(self.known_mode(node, path)?),
             Shape::Count if node.raw_text() == Some("all") => Attribute::Number(F::literal(-1)),
             Shape::Count => Attribute::Number(self.value(node, path, Self::known_integer)?),
-            Shape::Ulimit => self.ulimit_attribute(node, path)?,
             Shape::Word(words) => {
                 Attribute::Text(self.value(node, path, |decoder, node, path| {
-                    decoder.choice(node, path, words)?;
+                    decoder.word(node, path, words)?;
                     decoder.known_text(node, path)
                 })?)
             }
-            Shape::Words => self.words_attribute(node, path)?,
-            Shape::Texts => list(self.loose_texts(node, path)?),
+            Shape::Command | Shape::Test(_) => self.words_attribute(node, path)?,
             Shape::Hosts => list(self.extra_hosts(node, path)?),
-            Shape::List(inner) => {
+            Shape::List(inner) | Shape::Array(inner) => {
                 let mut items = Vec::new();
                 for (index, item) in self.items(node, path).iter().enumerate() {
                     items.extend(self.attribute(item, &path.join(index), *inner));
                 }
                 Attribute::List(items)
             }
-            Shape::Map(inner) => self.map_attribute(node, path, *inner, false)?,
+            Shape::Map(_) | Shape::Section(..) if node.table().is_none() => {
+                self.wrong_type(node, path, "a table");
+                return None;
+            }
+            Shape::Map(inner) | Shape::Pairs(inner) | Shape::Section(_, inner) => {
+                self.map_attribute(node, path, *inner, false)?
+            }
             Shape::Names(inner) => self.map_attribute(node, path, *inner, true)?,
-            Shape::Table(fields) => self.table_attribute(node, path, fields)?,
-            Shape::Short(fields) => self.short_attribute(node, path, fields)?,
-            Shape::Devices(fields) => self.devices_attribute(node, path, fields)?,
+            Shape::Table(table) => self.table_attribute(node, path, table)?,
+            Shape::Short(table) => self.short_attribute(node, path, table)?,
+            Shape::Devices(table) => self.devices_attribute(node, path, table)?,
+            Shape::Fixed(inner) | Shape::Layered(inner) => self.attribute(node, path, *inner)?,
+            Shape::Either(shapes) => {
+                let has_table = node.table().is_some();
+                let fits = shapes.iter().find(|shape| shape.is_table() == has_table);
+                self.attribute(node, path, *fits.or(shapes.first())?)?
+            }
             Shape::Any => self.anything(node, path)?,
         })
     }
@@ -145,15 +106,6 @@ impl<'a, F: Form> Decoder<'a, F> {
         }
         self.wrong_type(node, path, "a number");
         None
-    }
-
-    fn ulimit_attribute(&mut self, node: &Node, path: &KeyPath) -> Option<Attribute<F>> {
-        const BOTH: &[Field] = &[("soft", Shape::Number), ("hard", Shape::Number)];
-        let shape = match node.table() {
-            Some(_) => Shape::Table(BOTH),
-            None => Shape::Number,
-        };
-        self.attribute(node, path, shape)
     }
 
     /// A text with variables stays one: where it splits is known when they are filled in.
@@ -228,11 +180,14 @@ impl<'a, F: Form> Decoder<'a, F> {
         &mut self,
         node: &Node,
         path: &KeyPath,
-        fields: &'static [Field],
+        table: &'static Table,
     ) -> Option<Attribute<F>> {
-        let mut reader = Reader::open(self, node, path)?;
-        let found = reader.carry(fields);
-        reader.finish(path.last().unwrap_or("this table"), &[]);
+        let mut reader = Reader::open(self, node, path, table)?;
+        let mut found = IndexMap::new();
+        for group in table.groups {
+            found.extend(reader.carry(group));
+        }
+        reader.finish();
         Some(Attribute::Table(found))
     }
 
@@ -240,10 +195,10 @@ impl<'a, F: Form> Decoder<'a, F> {
         &mut self,
         node: &Node,
         path: &KeyPath,
-        fields: &'static [Field],
+        table: &'static Table,
     ) -> Option<Attribute<F>> {
-        let (Some((key, shape)), None) = (fields.first(), node.table()) else {
-            return self.table_attribute(node, path, fields);
+        let (Some(Field { key, shape, .. }), None) = (table.fields().next(), node.table()) else {
+            return self.table_attribute(node, path, table);
         };
         let value = self.attribute(node, path, *shape)?;
         Some(Attribute::Table(
@@ -255,7 +210,7 @@ impl<'a, F: Form> Decoder<'a, F> {
         &mut self,
         node: &Node,
         path: &KeyPath,
-        fields: &'static [Field],
+        table: &'static Table,
     ) -> Option<Attribute<F>> {
         match node.raw_text() {
             Some("all") => {
@@ -275,7 +230,7 @@ impl<'a, F: Form> Decoder<'a, F> {
             None => {
                 let mut items = Vec::new();
                 for (index, item) in self.items(node, path).iter().enumerate() {
-                    items.extend(self.table_attribute(item, &path.join(index), fields));
+                    items.extend(self.table_attribute(item, &path.join(index), table));
                 }
                 Some(Attribute::List(items))
             }

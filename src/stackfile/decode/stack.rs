@@ -12,12 +12,12 @@ use crate::model::{
     TaskKind, VolumeName,
 };
 
+use super::super::language;
 use super::super::reading::Selection;
 use super::super::suggest::nearest;
 use super::super::tree::Node;
 use super::super::{Code, Diagnostic};
 use super::service::imply_oneshots;
-use super::specification::TOP;
 use super::{Decoder, Reader};
 
 /// Keys of a service that a task's container has no use for.
@@ -36,13 +36,6 @@ pub(in super::super) const SERVICE_ONLY: [&str; 12] = [
     "rerun",
 ];
 
-/// Top-level keys of compose files, with what stack.toml has in their place.
-const HABITS: [(&str, &str); 3] = [
-    ("version", "stack.toml needs no version; take the line out"),
-    ("name", "[stack] name = \"…\""),
-    ("include", "[stack] include = [\"…\"]"),
-];
-
 /// Decodes one form of the stack; `None` where even its name is missing.
 pub(in super::super) fn decode_stack<F: Form>(
     decoder: &mut Decoder<'_, F>,
@@ -50,26 +43,34 @@ pub(in super::super) fn decode_stack<F: Form>(
     selection: &Selection,
 ) -> Option<StackParts<F>> {
     let top = KeyPath::default();
-    let mut reader = Reader::open(decoder, root, &top)?;
+    let mut reader = Reader::open(decoder, root, &top, &language::ROOT)?;
     let stack = reader.head(selection);
     let vars = reader.map("vars");
     let mut services = reader.section("services", ServiceName::new, Decoder::service);
     let mut networks = reader.section("networks", NetworkName::new, Decoder::network);
     let volumes = reader.section("volumes", VolumeName::new, Decoder::volume);
     let configs = reader.section("configs", ConfigName::new, |decoder, node, path| {
-        decoder.content(node, path, "a config")
+        decoder.content(node, path, &language::CONFIG)
     });
     let secrets = reader.section("secrets", SecretName::new, |decoder, node, path| {
-        decoder.content(node, path, "a secret")
+        decoder.content(node, path, &language::SECRET)
     });
     let sockets = reader.section("sockets", SocketName::new, Decoder::socket);
     let mut dags = reader.section("dags", DagName::new, Decoder::dag);
     let policy = reader.with("policy", Decoder::policy).unwrap_or_default();
     // Laid into the services by now, or of no concern to the stack itself.
-    for key in ["defaults", "mixins", "overlays", "render"] {
+    for key in ["mixins", "render"] {
         let _ = reader.node(key);
     }
-    let more = reader.carry(TOP);
+    reader.with("defaults", |decoder, node, path| {
+        decoder.keys_of(node, path, &language::DEFAULTS)
+    });
+    reader.section(
+        "overlays",
+        Ok::<String, InvalidName>,
+        |decoder, node, path| decoder.keys_of(node, path, &language::OVERLAY),
+    );
+    let more = reader.carry(language::CARRIED_SECTIONS);
     reader.finish_top();
     attach_to_default(&mut services, &mut dags, &mut networks);
     let awaited = awaited(&services, &dags);
@@ -107,19 +108,6 @@ pub(in super::super) fn decode_stack<F: Form>(
         vars,
         more,
     })
-}
-
-/// Returns every key that a service may have.
-pub(in super::super) fn service_keys<F: Form>(
-    decoder: &mut Decoder<'_, F>,
-    node: &Node,
-) -> Vec<&'static str> {
-    let path = KeyPath::default();
-    let Some(mut reader) = Reader::open(decoder, node, &path) else {
-        return Vec::new();
-    };
-    let _ = reader.service();
-    reader.known().to_vec()
 }
 
 /// Attaches to the network `default` what names no network, and declares it where something uses it.
@@ -184,7 +172,7 @@ impl<'a, 'n, F: Form> Reader<'_, 'a, 'n, F> {
             return name.map(|name| (name, None, Compat::default()));
         };
         let path = self.at("stack");
-        let mut reader = Reader::open(self.decoder, node, &path)?;
+        let mut reader = Reader::open(self.decoder, node, &path, &language::STACK)?;
         let name = reader.with("name", |decoder, node, path| {
             let text = decoder.known_text(node, path)?;
             decoder.name(node, text, ProjectName::new)
@@ -196,7 +184,7 @@ impl<'a, 'n, F: Form> Reader<'_, 'a, 'n, F> {
         let _ = reader.known_texts("include");
         let _ = reader.known_texts("env_files");
         reader.required_version();
-        reader.finish("stack", &[]);
+        reader.finish();
         let has_name = node.get("name").is_some();
         let name = match selection.project.clone().or(name) {
             Some(name) => Some(name),
@@ -269,31 +257,22 @@ impl<'a, 'n, F: Form> Reader<'_, 'a, 'n, F> {
                 );
             }
         }
-        let habits: Vec<(&str, &Node, &str)> = HABITS
-            .iter()
-            .filter_map(|(key, help)| Some((*key, table.get(*key)?, *help)))
-            .collect();
-        for (key, node, help) in &habits {
+        for (key, help) in language::ROOT.elsewhere {
+            let Some(node) = table.get(*key) else {
+                continue;
+            };
             let message = format!("stack.toml has no key `{key}`");
             self.decoder.tell(
                 Diagnostic::error(Code::UnknownKey, message, node.key.label("")).with_help(*help),
             );
         }
-        let mut reader = self;
-        for (key, _, _) in habits {
-            let _ = match key {
-                "version" => reader.node("version"),
-                "name" => reader.node("name"),
-                _ => reader.node("include"),
-            };
-        }
-        reader.finish("stack.toml", &[]);
+        self.finish();
     }
 }
 
 impl<'a, F: Form> Decoder<'a, F> {
     fn policy(&mut self, node: &Node, path: &KeyPath) -> Option<Policy> {
-        let mut reader = Reader::open(self, node, path)?;
+        let mut reader = Reader::open(self, node, path, &language::POLICY)?;
         let mut policy = Policy {
             sensitive: reader.known_texts("sensitive"),
             ..Policy::default()
@@ -305,7 +284,7 @@ impl<'a, F: Form> Decoder<'a, F> {
             .with("prevent_destroy", Decoder::volume_references)
             .unwrap_or_default();
         policy.lints = reader.with("lints", Decoder::lints).unwrap_or_default();
-        reader.finish("policy", &[]);
+        reader.finish();
         Some(policy)
     }
 
@@ -342,6 +321,21 @@ impl<'a, F: Form> Decoder<'a, F> {
             }
         }
         Some(lints)
+    }
+
+    /// Tells the unknown keys of a table that is read elsewhere.
+    fn keys_of(
+        &mut self,
+        node: &Node,
+        path: &KeyPath,
+        language: &'static language::Table,
+    ) -> Option<()> {
+        let mut reader = Reader::open(self, node, path, language)?;
+        for field in language.fields() {
+            let _ = reader.node(field.key);
+        }
+        reader.finish();
+        Some(())
     }
 
     fn volume_references(&mut self, node: &Node, path: &KeyPath) -> Option<Vec<VolumeName>> {

@@ -9,10 +9,10 @@ use crate::model::{
     KeyPath, MountSource, NetworkName, ServiceName, Task, TaskKind, TaskName, TriggerRule,
 };
 
+use super::super::language;
 use super::super::tree::{Node, Value};
 use super::super::{Code, Diagnostic};
 use super::service::CONDITIONS;
-use super::specification::SERVICE;
 use super::{Decoder, Reader};
 
 const KINDS: [&str; 4] = ["docker", "exec", "bash", "http"];
@@ -23,12 +23,9 @@ const RETRY_DELAY: Duration = Duration::from_secs(300);
 /// How long an HTTP request may take.
 const HTTP_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What Airflow knows of tasks and stackgen cannot do yet.
-const UNSUPPORTED_TASK: [&str; 4] = ["depends_on_past", "pool", "pool_slots", "params"];
-
 impl<'a, F: Form> Decoder<'a, F> {
     pub(super) fn task(&mut self, node: &Node, path: &KeyPath) -> Option<Task<F>> {
-        let mut reader = Reader::open(self, node, path)?;
+        let mut reader = Reader::open(self, node, path, &language::TASK)?;
         let after = reader.names("after", TaskName::new);
         let needs = reader.with("needs", Decoder::needs).unwrap_or_default();
         let kind = reader.task_kind();
@@ -52,7 +49,7 @@ impl<'a, F: Form> Decoder<'a, F> {
         );
         // Words for people alone, which the DAG's own description covers.
         let _ = reader.word("description");
-        reader.finish("a task", &UNSUPPORTED_TASK);
+        reader.finish();
         let (owner, retries, retry_delay, backoff, max_delay, timeout, rule, weight, skip) = task;
         Some(Task {
             after,
@@ -98,7 +95,7 @@ impl<'a, F: Form> Decoder<'a, F> {
     }
 
     fn docker_task(&mut self, node: &Node, path: &KeyPath) -> Option<TaskKind<F>> {
-        let mut reader = Reader::open(self, node, path)?;
+        let mut reader = Reader::open(self, node, path, &language::DOCKER_TASK)?;
         let options = reader.container();
         if let Some(what) = beyond_tasks(&options) {
             let message = format!("{path}: a task cannot have {what} yet");
@@ -107,14 +104,13 @@ impl<'a, F: Form> Decoder<'a, F> {
             reader.decoder.tell(told);
         }
         // `mixins` are merged in by now.
-        let _ = reader.node("mixins");
-        let unsupported: Vec<&str> = SERVICE.iter().map(|(key, _)| *key).collect();
-        reader.finish("a docker task", &unsupported);
+        let _ = reader.known_texts("mixins");
+        reader.finish();
         Some(TaskKind::Docker(Box::new(options)))
     }
 
     fn exec_task(&mut self, node: &Node, path: &KeyPath) -> Option<TaskKind<F>> {
-        let mut reader = Reader::open(self, node, path)?;
+        let mut reader = Reader::open(self, node, path, &language::EXEC_TASK)?;
         let service = reader.with("service", |decoder, node, path| {
             let text = decoder.known_text(node, path)?;
             decoder.name(node, text, ServiceName::new)
@@ -123,7 +119,7 @@ impl<'a, F: Form> Decoder<'a, F> {
         let environment = reader.environment("environment");
         let user = reader.text("user");
         let working_dir = reader.text("working_dir");
-        reader.finish("an exec task", &[]);
+        reader.finish();
         for key in ["service", "command"] {
             self.required(node, path, key);
         }
@@ -146,11 +142,11 @@ impl<'a, F: Form> Decoder<'a, F> {
                 })
             });
         }
-        let mut reader = Reader::open(self, node, path)?;
+        let mut reader = Reader::open(self, node, path, &language::BASH_TASK)?;
         let command = reader.text("command");
         let env = reader.map("env");
         let cwd = reader.text("cwd");
-        reader.finish("a bash task", &[]);
+        reader.finish();
         self.required(node, path, "command");
         Some(TaskKind::Bash(BashTask {
             command: command?,
@@ -160,7 +156,7 @@ impl<'a, F: Form> Decoder<'a, F> {
     }
 
     fn http_task(&mut self, node: &Node, path: &KeyPath) -> Option<TaskKind<F>> {
-        let mut reader = Reader::open(self, node, path)?;
+        let mut reader = Reader::open(self, node, path, &language::HTTP_TASK)?;
         reader.exclusive(&["json", "body"]);
         let url = reader.text("url");
         let method = reader.text("method");
@@ -175,7 +171,7 @@ impl<'a, F: Form> Decoder<'a, F> {
             let text = decoder.known_text(node, path)?;
             decoder.name(node, text, NetworkName::new)
         });
-        reader.finish("an http task", &[]);
+        reader.finish();
         self.required(node, path, "url");
         Some(TaskKind::Http(HttpTask {
             url: url?,

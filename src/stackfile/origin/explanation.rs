@@ -4,8 +4,8 @@ use std::fmt;
 
 use crate::model::{KeyPath, Sources};
 
-use super::super::decode::{Decoder, service_keys};
 use super::super::fill::{Filler, Mode};
+use super::super::language::SERVICE;
 use super::super::suggest::nearest;
 use super::super::tree::{Node, Value};
 use super::super::variables::Variables;
@@ -392,10 +392,7 @@ impl Explainer<'_> {
                 if find(self.laid, &keys).is_none() {
                     return Vec::new();
                 }
-                let empty = super::super::layers::empty_at(&self.laid.at);
-                let mut decoder =
-                    Decoder::<crate::model::Template>::new(self.sources, self.variables, false);
-                service_keys(&mut decoder, &empty)
+                SERVICE.fields().map(|field| field.key).collect()
             }
             _ => Vec::new(),
         }

@@ -1,0 +1,58 @@
+//! The decoder and the language know the same keys. (In these builds the decoder also asserts that it asks for no key that its table
+//! lacks, and for every one that it has.)
+
+use stackgen::stackfile::Code;
+
+use crate::walk::{Example, examples, strangers, told};
+
+#[test]
+fn every_table_of_the_language_is_read_as_that_table() {
+    for (table, Example { toml, .. }) in strangers() {
+        // The default args of a DAG are read as those of its tasks.
+        let what = match table.name {
+            "default_args" => "a task",
+            _ => table.what,
+        };
+        let expected = format!("{what} has no key `zzz`");
+        let told = told(&toml);
+        let is_told = told
+            .iter()
+            .any(|it| it.code == Code::UnknownKey && it.message == expected);
+        assert!(is_told, "{expected}:\n{toml}{told:?}");
+    }
+}
+
+/// What an example of one key may lack: the things that it names, and a context in which it makes sense.
+const TOLERATED: [Code; 16] = [
+    Code::UnknownService,
+    Code::UnknownNetwork,
+    Code::UnknownVolume,
+    Code::UnknownConfig,
+    Code::UnknownSecret,
+    Code::UnknownSocket,
+    Code::UnknownMixin,
+    Code::UnknownTask,
+    Code::MissingEnvFile,
+    Code::NoImage,
+    Code::NoHealthcheck,
+    Code::SocketNotGranted,
+    Code::DependencyCycle,
+    Code::ConflictingKeys,
+    Code::NotSupported,
+    Code::ContainerNameWithScale,
+];
+
+#[test]
+fn every_form_of_every_key_is_taken() {
+    let examples = examples();
+    assert!(examples.len() > 400, "{}", examples.len());
+    let mut wrong = Vec::new();
+    for Example { what, toml } in examples {
+        let told = told(&toml);
+        let mistakes = told
+            .iter()
+            .filter(|it| it.is_error() && !TOLERATED.contains(&it.code));
+        wrong.extend(mistakes.map(|it| format!("{what}: {}\n{toml}", it.message)));
+    }
+    assert!(wrong.is_empty(), "{}\n{}", wrong.len(), wrong.join("\n"));
+}
