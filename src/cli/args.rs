@@ -7,7 +7,7 @@ use clap::{Arg, ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser, S
 use super::Color;
 use super::command::{
     apply, check, completions, dag, down, exec, explain, graph, import, init, logs, man, plan,
-    render, sockets, status, watch,
+    render, schema, sockets, status, watch,
 };
 use super::help::with_words;
 
@@ -98,6 +98,8 @@ pub enum Command {
     Completions(completions::Args),
     /// Print the manual page, or write all of them to a folder.
     Man(man::Args),
+    /// Print a JSON Schema of stack.toml.
+    Schema(schema::Args),
 }
 
 /// Reads the command line.

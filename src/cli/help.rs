@@ -105,6 +105,12 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("sockets check", &["stackgen sockets check"]),
     ("sockets fix", &["stackgen sockets fix"]),
     (
+        "schema",
+        &[
+            "stackgen schema > stack.schema.json   # then: #:schema ./stack.schema.json in stack.toml",
+        ],
+    ),
+    (
         "completions",
         &[
             "stackgen completions bash > ~/.local/share/bash-completion/completions/stackgen",

@@ -83,6 +83,7 @@ async fn dispatch(context: &Context, command: &Command) -> CommandResult {
         Command::Sockets(args) => command::sockets::run(context, args),
         Command::Completions(args) => command::completions::run(context, args),
         Command::Man(args) => command::man::run(context, args),
+        Command::Schema(args) => command::schema::run(context, args),
     }
 }
 

@@ -14,6 +14,7 @@ pub(super) mod logs;
 pub(super) mod man;
 pub(super) mod plan;
 pub(super) mod render;
+pub(super) mod schema;
 pub(super) mod sockets;
 pub(super) mod status;
 pub(super) mod watch;
