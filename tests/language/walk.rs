@@ -61,7 +61,7 @@ pub(crate) fn strangers() -> Vec<(&'static Table, Example)> {
 }
 
 /// How a table is reached: the keys that lead to it, each with the table that it is a key of.
-type Way = Vec<(&'static Table, &'static Field)>;
+pub(crate) type Way = Vec<(&'static Table, &'static Field)>;
 
 /// Returns every table of the language with a way to it.
 pub(crate) fn paths() -> Vec<(&'static Table, Way)> {
@@ -104,7 +104,7 @@ fn file(table: &'static Table, path: &Way, entry: &str, own: Option<&Field>) -> 
 }
 
 /// Returns what a table needs beside a key: what is required, and what makes that key count.
-fn beside(table: &Table, key: Option<&str>) -> Vec<String> {
+pub(crate) fn beside(table: &Table, key: Option<&str>) -> Vec<String> {
     let more = match (table.name, key) {
         ("mount", Some("bind")) => "type = \"bind\", source = \"/srv\"",
         ("mount", Some("image")) => "type = \"image\", source = \"busybox:1.36\"",

@@ -140,7 +140,9 @@ static DISCRETE: Table = Table::new(
         key("kind", Text, "What it is.")
             .required()
             .like(&["\"gpu\""]),
-        key("value", Number, "How many.").required().like(&["2"]),
+        key("value", Number, "How many of it.")
+            .required()
+            .like(&["2"]),
     ]],
 );
 

@@ -23,7 +23,7 @@ pub static FILE: Table = Table::new(
     "a config or secret of a service",
     "A config or secret of a container in its long form.",
     &[&[
-        key("source", Fixed(&Text), "Its name under `[configs]` or `[secrets]`.").required(),
+        key("source", Fixed(&Text), "Its name under `[configs]` or `[secrets]`.").required().like(&["\"credentials\""]),
         key("target", Text, "Where it is mounted: for configs `/NAME` by default, for secrets `/run/secrets/NAME`; a relative one stands in `/run/secrets`.").like(&["\"/etc/app.toml\""]),
         key("uid", Loose, "The number of the user that owns the file.").or("\"0\""),
         key("gid", Loose, "The number of the group that owns the file.").or("\"0\""),

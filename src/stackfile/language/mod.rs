@@ -27,7 +27,7 @@ pub use files::{BIND, ENV_FILE, FILE, IMAGE_MOUNT, MOUNT, TMPFS_MOUNT, VOLUME_MO
 pub use grammar::Grammar;
 pub use health::HEALTHCHECK;
 pub use network::{CONFIG, EXTERNAL, IPAM, MODEL, NETWORK, POOL, SECRET, SOCKET, VOLUME};
-pub use sample::samples_of;
+pub use sample::{samples, samples_of};
 pub use schema::schema;
 pub use service::{DEPENDENCY, SERVICE};
 pub use shape::{Kind, Shape};

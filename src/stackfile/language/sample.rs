@@ -11,7 +11,7 @@ pub fn samples_of(field: &Field) -> Vec<String> {
 }
 
 /// Returns a value for each form of a shape.
-pub(super) fn samples(shape: &Shape) -> Vec<String> {
+pub fn samples(shape: &Shape) -> Vec<String> {
     let one = |text: &str| vec![text.to_owned()];
     match *shape {
         Shape::Text | Shape::Loose => one("\"value\""),
