@@ -231,8 +231,17 @@ fn networks_tasks_and_tables_have_layers_of_their_own() {
         said(&start),
         ["*sets dags.d.default_args 2026-01-01 stack.toml:40"]
     );
-    let timeout = explained("dags.d.tasks.u.execution_timeout", &[]);
-    assert_eq!(timeout.outcome, Outcome::Default("none".to_owned()));
+    for (path, default) in [
+        ("dags.d.tasks.u.execution_timeout", "none"),
+        ("dags.d.tasks.u.trigger_rule", "\"all_success\""),
+        ("services.web.scale", "1"),
+        ("services.web.healthcheck.retries", "3"),
+        ("services.web.user", "what the image or the engine has"),
+        ("stack.env_files", "[\".env\"]"),
+    ] {
+        let outcome = explained(path, &[]).outcome;
+        assert_eq!(outcome, Outcome::Default(default.to_owned()), "{path}");
+    }
     let label = explained("services.web.labels.a.b", &[]);
     assert_eq!(label.path.keys().len(), 4);
     assert_eq!(said(&label), ["*sets mixin two \"c\" more.toml:3"]);
@@ -272,6 +281,11 @@ fn what_there_is_not_is_told_with_what_is_near() {
             Some("services.web.environment.LEVEL"),
         ),
         ("servces.web", Some("services")),
+        (
+            "services.web.healthcheck.intervall",
+            Some("services.web.healthcheck.interval"),
+        ),
+        ("services.gone.scale", None),
         ("zzz.y", None),
     ] {
         let found = explain_path(&sources(), &selection(&[]), &KeyPath::parse(path));

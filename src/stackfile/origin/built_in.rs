@@ -1,65 +1,66 @@
-//! What holds where no layer says anything.
+//! What holds where no layer says anything, from the language itself.
 
-use crate::model::KeyPath;
+use super::super::language::{Field, ROOT, Shape};
 
-/// Defaults by path; `*` is any name. Whose default it is stands behind it where it is not stackgen's own.
-const DEFAULTS: [(&str, &str); 26] = [
-    ("stack.name", "the name of the folder"),
-    ("stack.env_files", "[\".env\"]"),
-    ("stack.engine", "\"docker\""),
-    ("stack.compat", "\"gentle\""),
-    ("services.*.scale", "1"),
-    ("services.*.restart", "\"no\" (the engine's)"),
-    ("services.*.pull_policy", "\"missing\""),
-    ("services.*.stop_grace_period", "\"10s\" (the engine's)"),
-    ("services.*.networks", "{ default = {} }"),
-    (
-        "services.*.healthcheck.interval",
-        "the image's, else \"30s\" (the engine's)",
-    ),
-    (
-        "services.*.healthcheck.timeout",
-        "the image's, else \"30s\" (the engine's)",
-    ),
-    (
-        "services.*.healthcheck.retries",
-        "the image's, else 3 (the engine's)",
-    ),
-    (
-        "services.*.healthcheck.start_period",
-        "the image's, else \"0s\" (the engine's)",
-    ),
-    ("services.*.logging.driver", "the engine's"),
-    ("services.*.rerun", "\"changed\""),
-    ("networks.*.driver", "\"bridge\" (the engine's)"),
-    ("volumes.*.driver", "\"local\" (the engine's)"),
-    ("networks.*.internal", "false"),
-    ("networks.*.attachable", "false"),
-    ("dags.*.tasks.*.owner", "\"airflow\""),
-    ("dags.*.tasks.*.retries", "0"),
-    ("dags.*.tasks.*.retry_delay", "\"5m\""),
-    ("dags.*.tasks.*.retry_exponential_backoff", "false"),
-    ("dags.*.tasks.*.trigger_rule", "\"all_success\""),
-    ("dags.*.tasks.*.priority_weight", "1"),
-    ("dags.*.tasks.*.execution_timeout", "none"),
-];
+/// What the language says of a path.
+pub(super) struct Known {
+    /// The key at its end; none where that is a name of the user's.
+    pub(super) field: Option<&'static Field>,
+    /// What may stand there.
+    shape: Shape,
+    /// How many keys lead to the last name of the user's: it has to be there.
+    pub(super) named: usize,
+}
 
-/// Returns the default of a path whose named things are there.
-pub(super) fn built_in(
-    path: &KeyPath,
-    is_there: impl Fn(&[String]) -> bool,
-) -> Option<&'static str> {
-    let keys = path.keys();
-    let (_, default) = DEFAULTS.iter().find(|(pattern, _)| {
-        let wanted: Vec<&str> = pattern.split('.').collect();
-        let mut pairs = wanted.iter().zip(keys);
-        let named = wanted
-            .iter()
-            .rposition(|key| *key == "*")
-            .map_or(0, |at| at + 1);
-        wanted.len() == keys.len()
-            && pairs.all(|(wanted, key)| *wanted == "*" || wanted == key)
-            && is_there(&keys[..named])
-    })?;
-    Some(default)
+impl Known {
+    /// Returns the keys that may stand below it.
+    pub(super) fn keys(&self) -> Vec<&'static str> {
+        keys_of(self.shape)
+    }
+}
+
+/// A table with names of the user's has none of the language's.
+fn keys_of(shape: Shape) -> Vec<&'static str> {
+    match shape {
+        Shape::Table(table) | Shape::Short(table) => {
+            table.fields().map(|field| field.key).collect()
+        }
+        Shape::Fixed(inner) | Shape::Layered(inner) => keys_of(*inner),
+        Shape::Either(shapes) => shapes.iter().flat_map(|shape| keys_of(*shape)).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Returns what the language says of a path; none where there can be no such key.
+pub(super) fn known(path: &[String]) -> Option<Known> {
+    let root = Known {
+        field: None,
+        shape: Shape::Table(&ROOT),
+        named: 0,
+    };
+    path.iter().enumerate().try_fold(root, |known, (at, key)| {
+        let (field, shape) = below(known.shape, key)?;
+        let named = if field.is_none() { at + 1 } else { known.named };
+        Some(Known {
+            field,
+            shape,
+            named,
+        })
+    })
+}
+
+fn below(shape: Shape, key: &str) -> Option<(Option<&'static Field>, Shape)> {
+    match shape {
+        Shape::Table(table) | Shape::Short(table) => {
+            let field = table.field(key)?;
+            Some((Some(field), field.shape))
+        }
+        Shape::Map(inner)
+        | Shape::Pairs(inner)
+        | Shape::Names(inner)
+        | Shape::Section(_, inner) => Some((None, *inner)),
+        Shape::Fixed(inner) | Shape::Layered(inner) => below(*inner, key),
+        Shape::Either(shapes) => shapes.iter().find_map(|shape| below(*shape, key)),
+        _ => None,
+    }
 }

@@ -5,21 +5,15 @@ use std::fmt;
 use crate::model::{KeyPath, Sources};
 
 use super::super::fill::{Filler, Mode};
-use super::super::language::SERVICE;
+use super::super::language::ROOT;
 use super::super::suggest::nearest;
 use super::super::tree::{Node, Value};
 use super::super::variables::Variables;
 use super::super::{Diagnostic, Place, Selection, effective, include, syntax};
-use super::built_in::built_in;
+use super::built_in::known;
 use super::history::History;
 use super::shown::Shower;
 use super::variable::Origins;
-
-/// The tables at the top of stack.toml.
-const SECTIONS: [&str; 13] = [
-    "stack", "vars", "defaults", "mixins", "services", "networks", "volumes", "configs", "secrets",
-    "sockets", "dags", "policy", "render",
-];
 
 /// Why a value is what it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -202,7 +196,7 @@ pub enum Unexplained {
 
 /// Returns whether a word is the name of a table at the top of stack.toml.
 pub fn is_section(word: &str) -> bool {
-    SECTIONS.contains(&word)
+    ROOT.field(word).is_some()
 }
 
 /// Explains the value at `keys`, such as `services.web.image`.
@@ -353,49 +347,38 @@ impl Explainer<'_> {
         table.filter_map(origin).collect()
     }
 
-    /// Returns what holds where nobody says anything; an error where there can be no such key.
+    /// Returns what holds where nobody says anything; an error where there can be no such key, or what it belongs to is not there.
     fn default_of(&self, path: &KeyPath) -> Result<String, Unexplained> {
-        if let Some(found) = built_in(path, |parent| find(self.laid, parent).is_some()) {
-            return Ok(found.to_owned());
-        }
-        let known = self.known_below(path);
-        let is_known = path.last().is_some_and(|key| known.contains(&key));
-        if is_known {
-            return Ok("not set: what the image or the engine has holds".to_owned());
+        let keys = path.keys();
+        let field = known(keys).filter(|known| find(self.laid, &keys[..known.named]).is_some());
+        if let Some(field) = field.and_then(|known| known.field) {
+            return Ok(match (field.default, keys[0].as_str()) {
+                (Some(default), _) => default.to_owned(),
+                (None, "services") => "what the image or the engine has".to_owned(),
+                (None, _) => "none".to_owned(),
+            });
         }
         let mut found = path.clone();
         let mut missing = String::new();
-        while find(self.laid, found.keys()).is_none() {
+        let is_possible = |keys: &[String]| {
+            let known = known(keys).filter(|known| known.field.is_some());
+            known.is_some_and(|known| find(self.laid, &keys[..known.named]).is_some())
+        };
+        while find(self.laid, found.keys()).is_none() && !is_possible(found.keys()) {
             missing = found.last().unwrap_or_default().to_owned();
             found = found.parent();
         }
-        let at = find(self.laid, found.keys()).and_then(Node::table);
-        let keys = at.into_iter().flat_map(|table| table.keys());
-        let more = if found == path.parent() {
-            known
-        } else {
-            Vec::new()
-        };
-        let candidates: Vec<&str> = keys.map(String::as_str).chain(more).collect();
+        let there = find(self.laid, found.keys()).and_then(Node::table);
+        let there = there.into_iter().flat_map(|table| table.keys());
+        let possible = known(found.keys()).map(|known| known.keys());
+        let candidates = there
+            .map(String::as_str)
+            .chain(possible.unwrap_or_default());
         let nearest = nearest(&missing, candidates);
         Err(Unexplained::Unknown {
             nearest: nearest.map(|key| found.join(key)),
             found,
         })
-    }
-
-    /// Returns the keys that a service may have, for the path of one.
-    fn known_below(&self, path: &KeyPath) -> Vec<&'static str> {
-        match path.keys() {
-            [section, name, _] if section == "services" => {
-                let keys = [section.clone(), name.clone()];
-                if find(self.laid, &keys).is_none() {
-                    return Vec::new();
-                }
-                SERVICE.fields().map(|field| field.key).collect()
-            }
-            _ => Vec::new(),
-        }
     }
 }
 
