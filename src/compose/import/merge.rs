@@ -16,11 +16,20 @@ pub(super) const PAIRS: [&str; 10] = [
     "aux_addresses",
 ];
 
-/// Those of them in which a later file can say that a key has no value.
-const NULL_REPLACES: [&str; 5] = ["environment", "labels", "annotations", "sysctls", "args"];
-
 /// Attributes that the later file replaces as a whole.
-const REPLACED: [&str; 4] = ["command", "entrypoint", "test", "ulimits"];
+const REPLACED: [&str; 3] = ["command", "entrypoint", "test"];
+
+/// Maps whose entries the later file replaces, each as a whole. One without a value counts: a bare name says where the
+/// value comes from now.
+const REPLACED_ENTRIES: [&str; 7] = [
+    "environment",
+    "labels",
+    "annotations",
+    "sysctls",
+    "args",
+    "additional_contexts",
+    "ulimits",
+];
 
 /// Lays `over` over `base`. `key` is the attribute that both are.
 pub(super) fn merge(base: &mut Node, over: Node, key: &str) {
@@ -42,15 +51,10 @@ pub(super) fn merge(base: &mut Node, over: Node, key: &str) {
     }
     let over = alike(base, over, key);
     match (&mut base.value, over.value) {
-        (Value::Map(below), Value::Map(above)) => {
-            if NULL_REPLACES.contains(&key) {
-                // A bare name says where the value comes from now.
-                for (name, node) in above.iter().filter(|(_, node)| node.is_null()) {
-                    below.insert(name.clone(), node.clone());
-                }
-            }
-            merge_maps(below, above);
+        (Value::Map(below), Value::Map(above)) if REPLACED_ENTRIES.contains(&key) => {
+            replace_entries(below, above);
         }
+        (Value::Map(below), Value::Map(above)) => merge_maps(below, above),
         (Value::List(below), Value::List(above)) => {
             below.extend(above);
             make_unique(below, key);
@@ -74,6 +78,17 @@ pub(super) fn merge_maps(below: &mut Map, above: Map) {
             None => {
                 below.insert(key, node);
             }
+        }
+    }
+}
+
+/// Puts the entries of one map in the place of those of another.
+fn replace_entries(below: &mut Map, above: Map) {
+    for (key, node) in above {
+        if node.mark == Mark::Reset {
+            below.shift_remove(&key);
+        } else {
+            below.insert(key, node);
         }
     }
 }
@@ -246,4 +261,56 @@ pub(super) fn split_outside_braces(text: &str) -> Vec<&str> {
     }
     parts.push(&text[start..]);
     parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::convert::convert;
+    use super::super::yaml::parse;
+    use super::*;
+
+    fn merged(base: &str, over: &str) -> Node {
+        let read = |text: &str| parse("x.yml".as_ref(), 0, text).expect("it is YAML");
+        let mut base = read(base);
+        merge(&mut base, read(over), "");
+        base
+    }
+
+    #[test]
+    fn entries_are_laid_over_each_other_as_compose_does_it() {
+        for (base, over, expected) in [
+            (
+                "environment: {A: 1, B: 2}",
+                "environment: {A: }",
+                "environment: {A: , B: 2}",
+            ),
+            (
+                "environment: [A=1]",
+                "environment: [A]",
+                "environment: {A: }",
+            ),
+            ("labels: {a: 1}", "labels: [a]", "labels: {a: ''}"),
+            (
+                "ulimits: {n: 1, m: {soft: 1, hard: 2}}",
+                "ulimits: {m: 3}",
+                "ulimits: {n: 1, m: 3}",
+            ),
+            (
+                "ulimits: {n: {soft: 1, hard: 2}}",
+                "ulimits: {n: {soft: 0}}",
+                "ulimits: {n: {soft: 0}}",
+            ),
+            (
+                "logging: {options: {a: 1}}",
+                "logging: {options: {a: }}",
+                "logging: {options: {a: 1}}",
+            ),
+            ("hostname: a", "hostname: ", "hostname: a"),
+            ("command: a", "command: ", "command: "),
+        ] {
+            let expected = parse("y.yml".as_ref(), 0, expected).expect("it is YAML");
+            let found = merged(base, over);
+            assert_eq!(convert(&found, ""), convert(&expected, ""), "{base} {over}");
+        }
+    }
 }

@@ -2,6 +2,9 @@
 
 use std::path::{Component, Path, PathBuf};
 
+use crate::model::{Operator, Segment, TemplateText};
+
+use super::merge::split_outside_braces;
 use super::yaml::{Map, Node, Value};
 
 /// Joins and cleans two paths without looking at the disk.
@@ -146,9 +149,15 @@ fn context_path(node: &mut Node, folder: &Path) {
 fn mount(node: &mut Node, folder: &Path) {
     let is_bind = node.get("type").and_then(Node::scalar) == Some("bind");
     match &mut node.value {
-        Value::Scalar { text, .. } if text.starts_with('.') => {
-            let (source, rest) = text.split_once(':').unwrap_or((text, ""));
-            *text = format!("{}:{rest}", moved(source, folder));
+        Value::Scalar { text, .. } if text.starts_with(['.', '$']) => {
+            let source = split_outside_braces(text)[0];
+            let rest = &text[source.len()..];
+            let source = match source.starts_with('.') {
+                true => moved(source, folder),
+                // What is no path is the name of a volume.
+                false => moved_default(source, folder, |default| default.starts_with('.')),
+            };
+            *text = format!("{source}{rest}");
         }
         Value::Map(map) if is_bind => {
             if let Some(source) = map.get_mut("source") {
@@ -160,7 +169,10 @@ fn mount(node: &mut Node, folder: &Path) {
 }
 
 fn moved(text: &str, folder: &Path) -> String {
-    if text.starts_with(['/', '~', '$']) || text.is_empty() {
+    if text.starts_with('$') {
+        return moved_default(text, folder, |_| true);
+    }
+    if text.starts_with(['/', '~']) || text.is_empty() {
         return text.to_owned();
     }
     let path = join(folder, Path::new(text));
@@ -172,6 +184,31 @@ fn moved(text: &str, folder: &Path) -> String {
     } else {
         format!("./{path}")
     }
+}
+
+/// Rebases the default of the variable that a path begins with. What the variable itself holds is not known here.
+fn moved_default(text: &str, folder: &Path, is_path: fn(&str) -> bool) -> String {
+    fn change(text: &mut TemplateText, folder: &Path, is_path: fn(&str) -> bool) {
+        match text.segments.first_mut() {
+            Some(Segment::Plain(plain)) if is_path(plain) => {
+                let slash = if plain.ends_with('/') { "/" } else { "" };
+                *plain = format!("{}{slash}", moved(plain, folder));
+            }
+            Some(Segment::Variable(variable)) => {
+                if let Operator::Default(_, default) = &mut variable.operator {
+                    change(default, folder, is_path);
+                }
+            }
+            _ => {}
+        }
+    }
+    let Ok(mut template) = TemplateText::parse(text) else {
+        return text.to_owned();
+    };
+    if let Some(Segment::Variable(_)) = template.segments.first() {
+        change(&mut template, folder, is_path);
+    }
+    template.to_string()
 }
 
 #[cfg(test)]
@@ -189,8 +226,29 @@ mod tests {
             ("/etc/x", "/etc/x"),
             ("~/x", "~/x"),
             ("${DIR}/x", "${DIR}/x"),
+            ("${DIR:-.}/x", "${DIR:-./sub}/x"),
+            ("${DIR:-../}$X", "${DIR:-./}${X}"),
+            ("${DIR:-${OTHER-x}}", "${DIR:-${OTHER-./sub/x}}"),
+            ("${DIR:-/srv}/x", "${DIR:-/srv}/x"),
+            ("$$x", "$$x"),
         ] {
             assert_eq!(moved(text, Path::new("sub")), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn of_a_short_mount_only_the_source_moves_where_it_is_a_path() {
+        for (text, expected) in [
+            ("./a:/b:ro", "./sub/a:/b:ro"),
+            ("./${A:-a}/c:/b", "./sub/${A:-a}/c:/b"),
+            ("${A:-./a}:/b", "${A:-./sub/a}:/b"),
+            ("${VOLUME:-data}:/b", "${VOLUME:-data}:/b"),
+            ("data:/b", "data:/b"),
+            ("/anonymous", "/anonymous"),
+        ] {
+            let mut node = Node::text(text, super::super::yaml::At::default());
+            mount(&mut node, Path::new("sub"));
+            assert_eq!(node.scalar(), Some(expected));
         }
     }
 }

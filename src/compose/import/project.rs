@@ -85,8 +85,9 @@ pub fn import(request: &ImportRequest, read: &mut Reader<'_>) -> Result<Imported
         if let (Some(below), Value::Map(above)) = (root.map_mut(), next.value) {
             merge_maps(below, above);
         }
+        // What a file takes back is what the files before it said, and nothing of those after it.
+        drop_resets(&mut root);
     }
-    drop_resets(&mut root);
     let tables = gathering.tables(&root, request);
     Ok(Imported {
         warnings: gathering.warnings,
@@ -214,6 +215,7 @@ impl Gathering<'_, '_> {
             if let (Some(below), Value::Map(above)) = (included.map_mut(), next.value) {
                 merge_maps(below, above);
             }
+            drop_resets(&mut included);
         }
         self.join_sections(root, included)
     }
