@@ -12,7 +12,8 @@ targets, a ulimit whose soft and hard are one number, empty blocks), and x- keys
 
   --project-directory D   default: the folder of the first file of A
   --b-directory D         project directory of B, where it differs (a rendered file in generated/)
-  --env-file F            as docker compose's
+  --env-file F            as docker compose's; may be repeated
+  --b-env-file F          in place of it for B; may be repeated
   --no-interpolate        compare the text of ${...} too, in place of values
   --both                  run the comparison twice, with and without interpolation
   --extensions            compare x- keys too
@@ -23,10 +24,14 @@ targets, a ulimit whose soft and hard are one number, empty blocks), and x- keys
   --ignore-name           do not compare the project name (and names made from it)
   --compose PATH          a docker-compose binary (peers.sh), in place of `docker compose`;
                           also from the environment variable COMPOSE
+  --many FILE             compare many pairs, a few at a time: each line of FILE is a JSON object of `name`, `a`, `b`
+                          and options by their long names with _ for -; those of the command line hold for all.
+                          Pairs that are equal print nothing
 Exit status: 0 equal, 1 different, 2 one of the files is not accepted.
 python3, standard library only.
 """
 import argparse
+import concurrent.futures
 import json
 import os
 import subprocess
@@ -47,14 +52,18 @@ def generation(args):
     return p.stdout.strip().lstrip("v").split(".")[0]
 
 
-def load(args, spec, interpolate, directory=None):
+class NotAccepted(Exception):
+    pass
+
+
+def load(args, spec, interpolate, directory=None, env_files=None):
     files = spec.split(",")
     compose = [args.compose] if args.compose else [args.docker, "compose"]
     cmd = [*compose, "--project-directory", directory or args.project_directory]
     for f in files:
         cmd += ["-f", f]
-    if args.env_file:
-        cmd += ["--env-file", args.env_file]
+    for f in env_files or args.env_file or []:
+        cmd += ["--env-file", f]
     if not args.no_profiles:
         cmd += ["--profile", "*"]
     cmd += ["config", "--format", "json"]
@@ -63,8 +72,7 @@ def load(args, spec, interpolate, directory=None):
     p = subprocess.run(cmd, capture_output=True, text=True)
     if p.returncode:
         err = [l for l in p.stderr.splitlines() if "level=warning" not in l]
-        print(f"{spec}: not accepted: {' '.join(err)}", file=sys.stderr)
-        sys.exit(2)
+        raise NotAccepted(f"{spec}: not accepted: {' '.join(err)}")
     return json.loads(p.stdout)
 
 
@@ -123,12 +131,12 @@ def service(s, loose):
             s["ulimits"][name] = u.get("soft")
     if "healthcheck" in s and not s["healthcheck"]:
         del s["healthcheck"]
+    if s.get("scale") in (1, "1"):
+        del s["scale"]
     if loose:
         d = json.loads(key(s.get("deploy") or {}))
         if "replicas" in d:
             s.setdefault("scale", d.pop("replicas"))
-        if s.get("scale") in (1, "1"):
-            del s["scale"]
         lim = (d.get("resources") or {}).get("limits") or {}
         res = (d.get("resources") or {}).get("reservations") or {}
         for src, dst, at in (("cpus", "cpus", lim), ("memory", "mem_limit", lim),
@@ -192,33 +200,64 @@ def walk(a, b, path, out):
         out.append((path, a, b))
 
 
+def compare(args):
+    """The exit status, and what to print."""
+    if not args.project_directory:
+        args.project_directory = os.path.dirname(os.path.abspath(args.a.split(",")[0]))
+    rc, told = 0, []
+    for interpolate in ([True, False] if args.both else [not args.no_interpolate]):
+        out = []
+        try:
+            a = load(args, args.a, interpolate)
+            b = load(args, args.b, interpolate, args.b_directory, args.b_env_file)
+        except NotAccepted as error:
+            return 2, [str(error)]
+        walk(model(a, args), model(b, args), "", out)
+        if args.json:
+            told.append(json.dumps([{"at": p, "a": x, "b": y} for p, x, y in out], indent=1))
+        else:
+            for p, x, y in out:
+                told.append(f"{p}\n  A: {json.dumps(x, sort_keys=True)}\n  B: {json.dumps(y, sort_keys=True)}")
+            told.append(f"{len(out)} differences" + ("" if interpolate else " (not interpolated)"))
+        rc = rc or (1 if out else 0)
+    return rc, told
+
+
+def compare_many(args):
+    with open(args.many) as lines:
+        pairs = [argparse.Namespace(**{**vars(args), **json.loads(line)}) for line in lines]
+    worst = 0
+    with concurrent.futures.ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        for pair, (rc, told) in zip(pairs, pool.map(compare, pairs)):
+            worst = max(worst, rc)
+            if rc:
+                print(f"{pair.name}:", *told, sep="\n")
+    print(f"{len(pairs)} pairs compared")
+    return worst
+
+
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ap.add_argument("a")
-    ap.add_argument("b")
+    ap.add_argument("a", nargs="?")
+    ap.add_argument("b", nargs="?")
     ap.add_argument("--docker", default="docker")
     ap.add_argument("--compose", default=os.environ.get("COMPOSE"))
     ap.add_argument("--project-directory")
-    ap.add_argument("--env-file")
+    ap.add_argument("--env-file", action="append")
+    ap.add_argument("--b-env-file", action="append")
     ap.add_argument("--b-directory")
+    ap.add_argument("--many")
     for f in ("--no-interpolate", "--both", "--extensions", "--loose", "--no-profiles", "--ignore-name", "--json"):
         ap.add_argument(f, action="store_true")
     args = ap.parse_args()
+    if not args.many and not (args.a and args.b):
+        ap.error("two files to compare, or --many")
     global EMPTY_BIND_CREATES
     EMPTY_BIND_CREATES = generation(args) not in ("1", "2")
-    if not args.project_directory:
-        args.project_directory = os.path.dirname(os.path.abspath(args.a.split(",")[0]))
-    rc = 0
-    for interpolate in ([True, False] if args.both else [not args.no_interpolate]):
-        out = []
-        walk(model(load(args, args.a, interpolate), args), model(load(args, args.b, interpolate, args.b_directory), args), "", out)
-        if args.json:
-            print(json.dumps([{"at": p, "a": x, "b": y} for p, x, y in out], indent=1))
-        else:
-            for p, x, y in out:
-                print(f"{p}\n  A: {json.dumps(x, sort_keys=True)}\n  B: {json.dumps(y, sort_keys=True)}")
-            print(f"{len(out)} differences" + ("" if interpolate else " (not interpolated)"))
-        rc = rc or (1 if out else 0)
+    if args.many:
+        return compare_many(args)
+    rc, told = compare(args)
+    print(*told, sep="\n", file=sys.stderr if rc == 2 else sys.stdout)
     return rc
 
 
