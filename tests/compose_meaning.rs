@@ -57,9 +57,12 @@ fn config(peer: &Path, file: &Path, format: &str) -> Output {
 
 /// Returns the environment of each service of a compose file, by service, as Compose reads it.
 fn composed(peer: &Path, file: &Path) -> BTreeMap<String, BTreeMap<String, String>> {
-    let output = config(peer, file, "json");
+    environments(&config(peer, file, "json"))
+}
+
+fn environments(output: &Output) -> BTreeMap<String, BTreeMap<String, String>> {
     let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "{}: {complaint}", peer.display());
+    assert!(output.status.success(), "{complaint}");
     let json: Value = serde_json::from_slice(&output.stdout).expect("it prints JSON");
     let services = json["services"].as_object().expect("there are services");
     let environment = |service: &Value| {
@@ -78,6 +81,10 @@ fn composed(peer: &Path, file: &Path) -> BTreeMap<String, BTreeMap<String, Strin
 }
 
 fn reading(toml: &str, env_files: &[(String, &str)]) -> Reading {
+    read(&sources(toml, env_files), &Selection::default())
+}
+
+fn sources(toml: &str, env_files: &[(String, &str)]) -> Sources {
     let file = |path: &str, role: FileRole, text: &str| SourceFile {
         path: PathBuf::from(path),
         role,
@@ -86,15 +93,14 @@ fn reading(toml: &str, env_files: &[(String, &str)]) -> Reading {
     let mut files = vec![file("stack.toml", FileRole::Main, toml)];
     let more = env_files.iter();
     files.extend(more.map(|(path, text)| file(path, FileRole::ServiceEnv, text)));
-    let sources = Sources {
+    Sources {
         folder: PathBuf::from("/srv/shop"),
         files,
         environment: VARIABLES
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect(),
-    };
-    read(&sources, &Selection::default())
+    }
 }
 
 fn told(reading: &Reading) -> String {
@@ -678,5 +684,94 @@ fn absent_empty_and_nothing_come_back_as_they_were() {
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         let complaints = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(said, "0 differences\n", "{}: {complaints}", peer.display());
+    }
+}
+
+#[test]
+fn env_files_see_each_other_in_the_order_of_compose() {
+    if support::is_left_out("env_files_see_each_other_in_the_order_of_compose") {
+        return;
+    }
+    const FILES: [(&str, FileRole, &str); 6] = [
+        (
+            "one.env",
+            FileRole::StackEnv,
+            "A=1\nB=$A-b\nSET=own\nC=$SET\nD=${NONE:-d}\nE='$A'\nF=$LATER\nLATER=l\nG=\nH=${G:-h}${G-x}\nI=a$$b\nEMPTY=file\n",
+        ),
+        (
+            "two.env",
+            FileRole::StackEnv,
+            "A=2\nJ=$A\nK=${B}\nL=$LATER\n",
+        ),
+        (
+            "s1.env",
+            FileRole::ServiceEnv,
+            "X=1\nY=$X\nP=$A\nSET=own\nV=1\nU=$V\n",
+        ),
+        (
+            "s2.env",
+            FileRole::ServiceEnv,
+            "X=2\nZ=$Y-$X\nQ=${Y:-none}\nW=$OWN\nV=2\nT=$V$U\n",
+        ),
+        (
+            "raw.env",
+            FileRole::ServiceEnv,
+            "R='$X' # c\nS=\"q\"\nT=a=b\nA\n",
+        ),
+        ("2.env", FileRole::ServiceEnv, "IN=2\n"),
+    ];
+    let folder = folder("several-env-files");
+    let names = "A B C D E F G H I J K L SET LATER EMPTY".split(' ');
+    let entries = names.map(|name| format!("E_{name}: '${{{name}-unset}}'"));
+    let yaml = format!(
+        "services:\n  a: {{image: x, environment: {{{}}}}}\n  \
+         b: {{image: x, env_file: [s1.env, s2.env, {{path: gone.env, required: false}}], environment: {{OWN: own, X: over}}}}\n  \
+         c: {{image: x, env_file: [{{path: raw.env, format: raw}}]}}\n  \
+         d: {{image: x, env_file: ['${{A}}.env'], environment: [A, SET, 'B=']}}\n",
+        entries.collect::<Vec<_>>().join(", ")
+    );
+    write(&folder.join("docker-compose.yml"), &yaml);
+    for (path, _, text) in FILES {
+        write(&folder.join(path), text);
+    }
+    let import = Command::new(env!("CARGO_BIN_EXE_stackgen"))
+        .args(["import", "docker-compose.yml", "--stdout"])
+        .current_dir(&folder)
+        .output()
+        .expect("it runs");
+    let toml = String::from_utf8(import.stdout).expect("it is text");
+    let mut sources = sources(&toml, &[]);
+    let file = |(path, role, text): (&str, FileRole, &str)| SourceFile {
+        path: PathBuf::from(path),
+        role,
+        text: Some(text.into()),
+    };
+    sources.files.extend(FILES.map(file));
+    let reading = read(&sources, &Selection::default());
+    for peer in peers() {
+        let output = Command::new(&peer)
+            .args([
+                "--env-file",
+                "one.env",
+                "--env-file",
+                "two.env",
+                "config",
+                "--format",
+                "json",
+            ])
+            .env_clear()
+            .envs(VARIABLES)
+            .current_dir(&folder)
+            .output()
+            .expect("the peer runs");
+        let theirs = environments(&output);
+        for service in ["a", "b", "c", "d"] {
+            assert_eq!(
+                resolved(&reading, service),
+                theirs[service],
+                "{service} by {}",
+                peer.display()
+            );
+        }
     }
 }

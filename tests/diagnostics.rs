@@ -6,20 +6,41 @@
     reason = "tests read and write their own files"
 )]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use stackgen::cli::diagnostics::{DrawOptions, draw, json, short};
 use stackgen::model::{FileRole, SourceFile, Sources};
-use stackgen::stackfile::{Code, Reading, Selection, read};
+use stackgen::stackfile::{Code, Reading, Selection, check};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/diagnostics")
 }
 
+/// Reads the files of a case. A line `#--- PATH` in NAME.toml begins another file, and `#--- PATH is missing` one that is not there.
 fn sources(name: &str) -> Sources {
-    let text = |end: &str| std::fs::read_to_string(folder().join(format!("{name}.{end}"))).ok();
-    sources_of(text("toml"), text("env"))
+    let read = |end: &str| std::fs::read_to_string(folder().join(format!("{name}.{end}"))).ok();
+    let text = read("toml").unwrap_or_default();
+    let mut parts = text.split("\n#--- ");
+    let mut sources = sources_of(parts.next().map(|main| format!("{main}\n")), read("env"));
+    for part in parts {
+        let (path, text) = part.split_once('\n').unwrap_or((part, ""));
+        let (path, text) = match path.strip_suffix(" is missing") {
+            Some(path) => (path, None),
+            None => (path, Some(text.into())),
+        };
+        if path == ".env" {
+            sources.files[1].text = text;
+            continue;
+        }
+        let role = match path.ends_with(".toml") {
+            true => FileRole::Include,
+            false => FileRole::ServiceEnv,
+        };
+        let path = PathBuf::from(path);
+        sources.files.push(SourceFile { path, role, text });
+    }
+    sources
 }
 
 fn sources_of(main: Option<String>, env: Option<String>) -> Sources {
@@ -38,9 +59,20 @@ fn sources_of(main: Option<String>, env: Option<String>) -> Sources {
     }
 }
 
+/// Returns what a first line like `# --overlay NAME` selects.
+fn selection(sources: &Sources) -> Selection {
+    let text = sources.main().text.as_deref().unwrap_or_default();
+    let first = text.lines().next().unwrap_or_default();
+    let overlays = first.strip_prefix("# --overlay ").into_iter();
+    Selection {
+        overlays: overlays.map(str::to_owned).collect(),
+        ..Selection::default()
+    }
+}
+
 fn reading(name: &str) -> (Sources, Reading) {
     let sources = sources(name);
-    let reading = read(&sources, &Selection::default());
+    let reading = check(&sources, &selection(&sources));
     (sources, reading)
 }
 
@@ -98,7 +130,11 @@ fn a_mistake_in_the_file_leaves_no_stack() {
         let has_error = reading
             .diagnostics
             .iter()
-            .any(|diagnostic| diagnostic.is_error());
+            .any(|diagnostic| diagnostic.is_error() && !diagnostic.code.is_lint());
+        // An overlay that is not selected leaves the stack alone.
+        if name.starts_with("overlay_unselected") {
+            continue;
+        }
         assert_eq!(reading.resolved.is_some(), !has_error, "{name}");
     }
 }
@@ -156,7 +192,7 @@ fn the_examples_of_every_explanation_are_wrong_and_right() {
         };
         let codes = |text: &str| -> Vec<Code> {
             let sources = sources_of(Some(text.to_owned()), None);
-            let reading = read(&sources, &Selection::default());
+            let reading = check(&sources, &Selection::default());
             reading.diagnostics.iter().map(|told| told.code).collect()
         };
         let found = (codes(wrong), codes(right));
@@ -165,4 +201,73 @@ fn the_examples_of_every_explanation_are_wrong_and_right() {
         }
     }
     assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
+
+#[test]
+fn there_are_sixty_cases_and_every_code_is_in_one() {
+    let cases = cases();
+    assert!(cases.len() >= 60, "{}", cases.len());
+    let texts: String = cases
+        .iter()
+        .map(|name| std::fs::read_to_string(folder().join(format!("{name}.txt"))).expect(name))
+        .collect();
+    let missing: Vec<&str> = Code::ALL
+        .iter()
+        .map(|code| code.name())
+        .filter(|code| !texts.contains(&format!("[{code}]: ")))
+        .collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[test]
+fn twenty_mistakes_are_twenty_diagnostics() {
+    let (_, reading) = reading("twenty_mistakes");
+    let lines: BTreeSet<_> = reading
+        .diagnostics
+        .iter()
+        .map(|told| (told.primary.file, told.primary.span.start))
+        .collect();
+    assert_eq!(reading.diagnostics.len(), 20);
+    assert_eq!(lines.len(), 20, "each has a place of its own");
+    assert!(reading.diagnostics.iter().all(|told| told.is_error()));
+}
+
+#[test]
+fn what_follows_from_a_mistake_is_not_told() {
+    let (_, reading) = reading("consequences");
+    let text = sources("consequences").main().text.clone();
+    let marked = text.expect("it is there").matches("# wrong").count();
+    assert_eq!(reading.diagnostics.len(), marked);
+}
+
+#[test]
+fn the_reference_stacks_have_nothing_to_be_told() {
+    for name in ["stack.toml", "examples/quickstart/stack.toml"] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+        let text = std::fs::read_to_string(path).expect(name);
+        let set = [
+            "POSTGRES_PASSWORD",
+            "AIRFLOW_WEB_PASSWORD",
+            "AIRFLOW_SECRET_KEY",
+        ];
+        let mut sources = sources_of(Some(text), None);
+        sources.environment = set.map(|name| (name.to_owned(), "x".to_owned())).into();
+        let reading = check(&sources, &Selection::default());
+        assert_eq!(reading.diagnostics, [], "{name}");
+    }
+}
+
+#[test]
+fn the_page_of_codes_is_what_the_codes_say() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/diagnostics.md");
+    let page = Code::page();
+    if std::env::var_os("STACKGEN_BLESS").is_some() {
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("it is made");
+        std::fs::write(&path, &page).expect("the page can be written");
+    }
+    let written = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        written == page,
+        "write docs/diagnostics.md anew with STACKGEN_BLESS=1"
+    );
 }

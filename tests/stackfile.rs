@@ -266,7 +266,7 @@ fn overlays_lie_over_the_base_before_mixins_are_merged() {
     };
     assert_eq!(
         messages(&read_text(text, "", &[], &wrong)),
-        ["there is no overlay \"bgi\""]
+        ["--overlay bgi: there is no [overlays.bgi]"]
     );
 }
 

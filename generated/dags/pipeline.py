@@ -1,4 +1,4 @@
-# Made by stackgen from stack.toml (sha256:13c6c26af27e5c39a38c3251ad9a23d767cb93b348e2a2d5e4162f04c35f061a). Do not edit: the next render writes it anew.
+# Made by stackgen from stack.toml (sha256:d2d6379fd1eb2dbaaaf201d39c429ef7ced80a4ceac2d1ceeb0b621a4635d46c). Do not edit: the next render writes it anew.
 # `stackgen watch` runs the schedule; here it runs when asked.
 import io
 import json

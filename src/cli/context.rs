@@ -7,9 +7,9 @@ use std::sync::Arc;
 use crate::engine::Engine;
 use crate::engine::docker::DockerEngine;
 use crate::load::Request;
-use crate::model::{InvalidName, LintLevel, ProfileName, ProjectName, ServiceName};
+use crate::model::{InvalidName, ProfileName, ProjectName, ServiceName};
 use crate::reconcile::{Project, Session, compose_generation};
-use crate::stackfile::{Concern, Selection};
+use crate::stackfile::{Concern, Diagnostic, Selection};
 use crate::store::StateDir;
 
 use super::diagnostics::{DrawOptions, draw};
@@ -98,16 +98,20 @@ impl Context {
         if diagnostics.is_empty() {
             return;
         }
-        let options = DrawOptions {
-            color: self.ui.has_color_for_words(),
-            ..DrawOptions::default()
-        };
-        let text = draw(&diagnostics, &project.sources, &options);
+        let text = self.drawn(&diagnostics, project);
         if project.has_errors(concern) {
             self.ui.loud(text);
         } else {
             self.ui.words(text);
         }
+    }
+
+    fn drawn(&self, diagnostics: &[Diagnostic], project: &Project) -> String {
+        let options = DrawOptions {
+            color: self.ui.has_color_for_words(),
+            ..DrawOptions::default()
+        };
+        draw(diagnostics, &project.sources, &options)
     }
 
     /// Returns the engine that is meant. Nothing is sent yet.
@@ -116,9 +120,23 @@ impl Context {
         Ok(Arc::new(engine))
     }
 
+    /// Shows the lints that `[policy.lints]` sets to fail, and refuses to go on where there is any.
+    pub(crate) fn refuse_failed_lints(&self, project: &Project) -> Result<(), Failure> {
+        let failed = project.failed_lints(&self.selection()?);
+        if failed.is_empty() {
+            return Ok(());
+        }
+        self.ui.loud(self.drawn(&failed, project));
+        Err(Failure::silent(ExitCode::Refused))
+    }
+
     /// Loads a stack without mistakes and meets its engine.
     pub(crate) async fn session(&self) -> Result<(Project, Session), Failure> {
-        let project = self.checked(Concern::Values)?;
+        self.session_of(self.checked(Concern::Values)?).await
+    }
+
+    /// Meets the engine of a stack.
+    pub(crate) async fn session_of(&self, project: Project) -> Result<(Project, Session), Failure> {
         let engine = self.engine()?;
         // Asked before anything is written: without an engine nothing is to be touched.
         engine.facts().await?;
@@ -149,20 +167,6 @@ impl Context {
             })
             .collect()
     }
-}
-
-/// Returns the codes of warnings that `[policy.lints]` makes count as failures.
-pub(crate) fn failed_lints(project: &Project) -> Vec<&'static str> {
-    let Ok(stack) = project.template() else {
-        return Vec::new();
-    };
-    let lints = &stack.parts().policy.lints;
-    project
-        .diagnostics
-        .iter()
-        .map(|diagnostic| diagnostic.code.name())
-        .filter(|code| lints.get(*code) == Some(&LintLevel::Fail))
-        .collect()
 }
 
 /// Returns the failure of a name on the command line that breaks the rules of names.

@@ -189,13 +189,21 @@ impl Drawing<'_> {
 
     /// Draws a place: its name, and its source line with a mark below it, or a drawing that stands for both.
     fn block(&mut self, arrow: &str, at: &Annotation, mark: char, drawing: &[String]) {
-        let name = place(at, self.sources);
+        let is_whole = at.span == (0..0) && drawing.is_empty();
+        let name = if is_whole {
+            self.sources.file(at.file).path.display().to_string()
+        } else {
+            place(at, self.sources)
+        };
         let line = format!(
             "{}{} {name}\n",
             " ".repeat(self.gutter),
             self.tone(Tone::Frame, arrow)
         );
         self.out.push_str(&line);
+        if is_whole {
+            return;
+        }
         self.frame("|", "");
         if !drawing.is_empty() {
             for line in drawing {

@@ -34,7 +34,11 @@ pub(super) fn excerpt(sources: &Sources, at: &Annotation, room: usize) -> Option
         file.role,
         FileRole::StackEnv | FileRole::ServiceEnv | FileRole::EnvExample
     );
-    let pieces = masked(line, &secrets(line, is_env));
+    let mut hidden = secrets(line, is_env);
+    if is_in_secrets(&text[..line_start], line) {
+        hidden.extend(content(line));
+    }
+    let pieces = masked(line, &hidden);
     let column = width_until(&pieces, from);
     let end = width_until(&pieces, to);
     let shown: String = pieces.iter().map(|(_, piece)| piece.as_str()).collect();
@@ -84,6 +88,21 @@ fn secrets(line: &str, is_env: bool) -> Vec<Range<usize>> {
     found
 }
 
+/// Returns whether a line stands below `[secrets]`, whose `content` is one.
+fn is_in_secrets(before: &str, line: &str) -> bool {
+    let header = before
+        .lines()
+        .rfind(|line| line.trim_start().starts_with('['));
+    line.contains("content") && header.is_some_and(|line| line.trim_start().starts_with("[secrets"))
+}
+
+/// Returns the bytes of the text after `content =`.
+fn content(line: &str) -> Option<Range<usize>> {
+    let at = line.find("content")? + "content".len();
+    let equals = at + line[at..].find('=')? + 1;
+    value_after(line, equals)
+}
+
 /// Returns the bytes of the text that begins after an equals sign, quotes left out.
 fn value_after(line: &str, at: usize) -> Option<Range<usize>> {
     let rest = &line[at..];
@@ -116,7 +135,7 @@ fn is_reference(value: &str) -> bool {
             .strip_prefix("${")
             .and_then(|rest| rest.strip_suffix('}'))
             .is_some_and(|name| name.chars().all(|c| c.is_alphanumeric() || c == '_'))
-        || matches!(value, "true" | "false")
+        || matches!(value, "true" | "false" | "off" | "warn" | "fail")
 }
 
 /// Returns the line in pieces, each with the bytes it came from and as it is shown.

@@ -7,11 +7,11 @@ use sha2::{Digest, Sha256};
 
 use crate::engine::sockets::observe_socket;
 use crate::load::{LoadError, Request, load, templates};
-use crate::model::{FileRole, KeyPath, Resolved, Sources, Stack, Template};
+use crate::model::{FileRole, KeyPath, LintLevel, Resolved, Sources, Stack, Template};
 use crate::plan::Resource;
 use crate::render::{Generated, RenderRequest, host_facts, render};
 use crate::stackfile::{
-    Concern, Diagnostic, Places, Selection, Severity, fill_env_file_paths, read,
+    Concern, Diagnostic, Places, Reading, Selection, Severity, check, fill_env_file_paths, read,
 };
 
 use super::ReconcileError;
@@ -74,6 +74,26 @@ impl Project {
         selection: &Selection,
     ) -> Self {
         let reading = read(&sources, selection);
+        Self::of(sources, templates, reading)
+    }
+
+    /// Loads a stack as [`Self::open`] does, and looks for everything that can be said of it: lints, and mistakes in overlays that are not
+    /// selected.
+    ///
+    /// # Errors
+    /// [`LoadError`] where a file cannot be read.
+    pub fn check(request: &Request, selection: &Selection) -> Result<Self, LoadError> {
+        let sources = load_sources(request, selection)?;
+        let templates = templates(&sources.folder)?;
+        let reading = check(&sources, selection);
+        Ok(Self::of(sources, templates, reading))
+    }
+
+    fn of(
+        sources: Sources,
+        templates: std::collections::BTreeMap<String, String>,
+        reading: Reading,
+    ) -> Self {
         Self {
             sources,
             templates,
@@ -127,6 +147,20 @@ impl Project {
         self.diagnostics_for(concern)
             .iter()
             .any(|diagnostic| diagnostic.severity == Severity::Error)
+    }
+
+    /// Returns what lints found that `[policy.lints]` sets to fail: nothing may be applied while there is any.
+    pub fn failed_lints(&self, selection: &Selection) -> Vec<Diagnostic> {
+        let has_any = self.template().is_ok_and(|stack| {
+            let lints = &stack.parts().policy.lints;
+            lints.values().any(|level| *level == LintLevel::Fail)
+        });
+        if !has_any {
+            return Vec::new();
+        }
+        let mut found = check(&self.sources, selection).diagnostics;
+        found.retain(|diagnostic| diagnostic.is_error() && diagnostic.code.is_lint());
+        found
     }
 
     /// Returns a digest of everything that rendered files depend on: the stack's files and templates, and nothing of this machine.

@@ -9,6 +9,23 @@ use super::suggest::nearest;
 /// A section for each code: why it matters, and an example of wrong and right.
 const EXPLANATIONS: &str = include_str!("explanations.md");
 
+/// The beginning of the page that explains every code.
+const PAGE_HEAD: &str = "# Diagnostics and lints
+
+What `stackgen check` may say, by code; `stackgen explain CODE` prints the same. A mistake is an error: nothing is done before it is
+put right (exit code 65). A lint is about what is allowed and seldom meant; only `check` shows lints. `[policy.lints]` sets how much
+each counts:
+
+```toml
+[policy.lints]
+privileged     = \"off\"     # not looked for
+unpinned-image = \"warn\"    # shown
+plain-secret   = \"fail\"    # shown as an error; `check` exits 1, `apply` exits 3 and `watch` keeps what runs
+```
+
+This page is written by a test from the table of codes: `STACKGEN_BLESS=1 cargo nextest run --test diagnostics`.
+";
+
 macro_rules! codes {
     (
         mistakes { $(#[doc = $mistake_line:literal] $mistake:ident = $mistake_name:literal,)* }
@@ -147,6 +164,44 @@ codes! {
         NothingToRemove = "nothing-to-remove", Warn;
         /// A top-level `x-…` table, YAML's way to share.
         ExtensionTable = "extension-table", Warn;
+        /// An image without a tag or with `latest`, which changes under the same name.
+        UnpinnedImage = "unpinned-image", Warn;
+        /// A port that is published on every address of the machine.
+        OpenPort = "open-port", Off;
+        /// The port of a database, cache or queue that is published on every address of the machine.
+        OpenDatabasePort = "open-database-port", Warn;
+        /// A container with all rights on the machine.
+        Privileged = "privileged", Warn;
+        /// A container that shares the network, the processes or another namespace of the machine.
+        HostNamespace = "host-namespace", Warn;
+        /// A mount of `/`, `/etc`, `/var/run` or another folder that is the machine itself.
+        HostMount = "host-mount", Warn;
+        /// The socket of a container engine, mounted by hand.
+        SocketMount = "socket-mount", Warn;
+        /// A password, token or key that stands in the file as it is.
+        PlainSecret = "plain-secret", Warn;
+        /// A service that others wait for as healthy, and that has no health check.
+        MissingHealthcheck = "missing-healthcheck", Warn;
+        /// A health check that makes those who wait for it slow to start.
+        SlowStart = "slow-start", Warn;
+        /// A service that depends on one which its profile switches off.
+        InactiveDependency = "inactive-dependency", Warn;
+        /// A volume that no container mounts.
+        UnusedVolume = "unused-volume", Warn;
+        /// A network that nothing is attached to.
+        UnusedNetwork = "unused-network", Warn;
+        /// A config that no container has.
+        UnusedConfig = "unused-config", Warn;
+        /// A secret that no container has.
+        UnusedSecret = "unused-secret", Warn;
+        /// A socket that no service asks for.
+        UnusedSocket = "unused-socket", Warn;
+        /// A mixin that no service uses.
+        UnusedMixin = "unused-mixin", Warn;
+        /// A constant of `[vars]` that nothing names.
+        UnusedVariable = "unused-variable", Warn;
+        /// A volume whose name is one letter, as drives of Windows have.
+        OneLetterVolume = "one-letter-volume", Warn;
     }
 }
 
@@ -174,6 +229,35 @@ impl Code {
         section
             .map(|text| text[..end(text)].trim())
             .unwrap_or_default()
+    }
+
+    /// Returns the page that explains every code, as Markdown: `docs/diagnostics.md`.
+    pub fn page() -> String {
+        let mut page = PAGE_HEAD.to_owned();
+        for (title, is_lint) in [("Mistakes", false), ("Lints", true)] {
+            page.push_str(&format!("\n## {title}\n\n"));
+            page.push_str(match is_lint {
+                false => "| code | what |\n|---|---|\n",
+                true => "| code | default | what |\n|---|---|---|\n",
+            });
+            for code in Self::ALL.iter().filter(|code| code.is_lint() == is_lint) {
+                let level = code.default_level();
+                let level = level.map_or_else(String::new, |level| format!(" {level} |"));
+                page.push_str(&format!("| [{code}](#{code}) |{level} {} |\n", code.line()));
+            }
+        }
+        page.push_str("\n## Explanations\n");
+        for code in Self::ALL {
+            let (explanation, how) = (code.explanation(), code.how_to_set());
+            page.push_str(&format!(
+                "\n### {code}\n\n{}\n\n{explanation}\n",
+                code.line()
+            ));
+            if code.is_lint() {
+                page.push_str(&format!("\n{how}\n"));
+            }
+        }
+        page
     }
 
     /// Returns how its level is set, in a sentence.

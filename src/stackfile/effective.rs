@@ -62,25 +62,18 @@ fn entries<'n>(node: &'n mut Node, key: &str) -> impl Iterator<Item = &'n mut No
 pub(super) fn lay_overlays(root: &mut Node, selection: &Selection, told: &mut Vec<Diagnostic>) {
     for name in &selection.overlays {
         let overlays = root.get("overlays");
-        if let Some(mut overlay) = overlays.and_then(|overlays| overlays.get(name)).cloned() {
-            give_way_to(root, &mut overlay);
-            merge(root, overlay_at(overlay, root), &[], told);
-            continue;
+        match overlays.and_then(|overlays| overlays.get(name)).cloned() {
+            Some(mut overlay) if overlay.table().is_some() => {
+                give_way_to(root, &mut overlay);
+                merge(root, overlay_at(overlay, root), &[], told);
+            }
+            Some(overlay) => {
+                let message = format!("overlays.{name} has to be a table");
+                let label = overlay.at.label(overlay.kind());
+                told.push(Diagnostic::error(Code::WrongType, message, label));
+            }
+            None => told.push(unknown_overlay(name, root)),
         }
-        let known: Vec<&str> = overlays
-            .and_then(Node::table)
-            .map(|table| table.keys().map(String::as_str).collect())
-            .unwrap_or_default();
-        let site = match overlays {
-            Some(overlays) => overlays.key.clone(),
-            None => Site::new(root.at.file, 0..0),
-        };
-        let message = format!("there is no overlay {name:?}");
-        let diagnostic = Diagnostic::error(Code::UnknownOverlay, message, site.label(""));
-        told.push(match nearest(name, known.iter().copied()) {
-            Some(near) => diagnostic.with_help(format!("did you mean {near}?")),
-            None => diagnostic.with_help(format!("[overlays.{name}.services.…] makes it")),
-        });
     }
     for section in FLAT {
         if let Some(node) = child(root, section) {
@@ -102,6 +95,29 @@ fn give_way_to(root: &mut Node, overlay: &mut Node) {
     if let (Some(base), Some(over)) = (defaults(root), defaults(overlay)) {
         give_way(base, over);
     }
+}
+
+/// Tells an overlay that was asked for and is not there. The slip is on the command line, so it points at the file as a whole, or at the
+/// overlay that was probably meant.
+fn unknown_overlay(name: &str, root: &Node) -> Diagnostic {
+    let overlays = root.get("overlays").and_then(Node::table);
+    let names: Vec<&str> = overlays
+        .into_iter()
+        .flat_map(|table| table.keys().map(String::as_str))
+        .collect();
+    let near = nearest(name, names.iter().copied());
+    let message = format!("--overlay {name}: there is no [overlays.{name}]");
+    let node = near.and_then(|near| overlays?.get(near));
+    let primary = match node {
+        Some(node) => node.key.label("there is this one"),
+        None => Site::new(root.at.file, 0..0).label(""),
+    };
+    let help = match (near, names.as_slice()) {
+        (Some(near), _) => format!("did you mean --overlay {near}?"),
+        (None, []) => "no file has any [overlays.NAME]".to_owned(),
+        (None, names) => format!("there are: {}", names.join(", ")),
+    };
+    Diagnostic::error(Code::UnknownOverlay, message, primary).with_help(help)
 }
 
 /// An overlay merges into the root as a table; an empty one must not move the root's place.
@@ -201,11 +217,9 @@ fn lay_one(
         return;
     }
     let mut is_incomplete = false;
-    let named = node.get("mixins");
-    // One text is a list of one.
-    let named = named.map(|named| named.list().unwrap_or(std::slice::from_ref(named)));
-    for item in named.unwrap_or_default() {
+    for item in mixins_of(node, path, told) {
         let Some(name) = item.raw_text() else {
+            told.push(no_mixins(item, path, "the name of a mixin"));
             continue;
         };
         match mixins.get(name) {
@@ -236,6 +250,28 @@ fn lay_one(
             Node::new(Value::Poison, node.at.clone()),
         );
     }
+}
+
+/// Returns the items of `mixins`; what is no list is told.
+fn mixins_of<'n>(node: &'n Node, path: &[&str], told: &mut Vec<Diagnostic>) -> &'n [Node] {
+    let Some(named) = node.get("mixins") else {
+        return &[];
+    };
+    match named.value {
+        // One text is a list of one.
+        Value::Text(_) => std::slice::from_ref(named),
+        Value::Null | Value::List(_) => named.list().unwrap_or_default(),
+        _ => {
+            told.push(no_mixins(named, path, "a list of names"));
+            &[]
+        }
+    }
+}
+
+fn no_mixins(node: &Node, path: &[&str], expected: &str) -> Diagnostic {
+    let message = format!("{}.mixins has to be {expected}", path.join("."));
+    Diagnostic::error(Code::WrongType, message, node.at.label(node.kind()))
+        .with_help("mixins = [\"NAME\"]")
 }
 
 /// `networks` and `network_mode` exclude each other, so that of a higher layer takes away that of a lower one.

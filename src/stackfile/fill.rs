@@ -163,7 +163,7 @@ impl<'a> Filler<'a> {
 
     fn tell_unset(&mut self, text: &Text, at: &Site, unset: &Unset) {
         let site = self.place(text, at, unset.span.clone());
-        if !self.is_new(&site, &unset.name) {
+        if self.variables.is_broken(&unset.name) || !self.is_new(&site, &unset.name) {
             return;
         }
         let site = self.name_within(site, &unset.name);

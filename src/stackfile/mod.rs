@@ -3,6 +3,7 @@
 //! **Invariant:** it never stops at the first mistake and never reads a file: the same [`Sources`](crate::model::Sources) give the same
 //! diagnostics.
 
+mod check;
 mod code;
 mod decode;
 mod diagnostic;
@@ -12,6 +13,7 @@ mod fill;
 mod include;
 pub mod language;
 mod layers;
+mod lint;
 mod origin;
 mod places;
 mod problem;
@@ -22,6 +24,7 @@ mod text_position;
 mod tree;
 mod variables;
 
+pub use check::check;
 pub use code::Code;
 pub use diagnostic::*;
 pub use env_file::constants;

@@ -5,6 +5,8 @@ use std::ops::Range;
 
 use crate::model::{FileId, KeyPath, Sources};
 
+use super::Annotation;
+
 /// Where a value stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
@@ -42,6 +44,29 @@ impl Places {
             }
             path = path.parent();
         }
+    }
+
+    /// Marks the value at `path`, or what is nearest to it.
+    pub(super) fn value(&self, path: &KeyPath, label: impl Into<String>) -> Annotation {
+        self.annotation(path, label.into(), |place| place.span.clone())
+    }
+
+    /// Marks the key at `path`, or what is nearest to it.
+    pub(super) fn key(&self, path: &KeyPath, label: impl Into<String>) -> Annotation {
+        self.annotation(path, label.into(), |place| place.key.clone())
+    }
+
+    fn annotation(
+        &self,
+        path: &KeyPath,
+        label: String,
+        span: impl Fn(&Place) -> Range<usize>,
+    ) -> Annotation {
+        let (file, span) = match self.nearest(path) {
+            Some(place) => (place.file, span(place)),
+            None => (FileId(0), 0..0),
+        };
+        Annotation { file, span, label }
     }
 
     pub(super) fn insert(&mut self, path: KeyPath, place: Place) {

@@ -1,10 +1,10 @@
 //! Tells what the checks of the model found, in the words and with the places of stack.toml.
 
-use crate::model::{FileId, KeyPath, Problem, ProblemKind, Sources};
+use crate::model::{KeyPath, Problem, ProblemKind, Sources};
 
 use super::suggest::nearest;
 use super::tree::Node;
-use super::{Annotation, Code, Diagnostic, Place, Places};
+use super::{Annotation, Code, Diagnostic, Places};
 
 /// How wide a drawn cycle may get, less its last name.
 const DRAWN: usize = 72;
@@ -62,10 +62,9 @@ impl Telling<'_> {
             .with_secondary(self.value(first, "first here"))
             .with_help("without container_name each has a name of its own"),
             ProblemKind::NoImage => {
-                if ["image", "build"]
-                    .iter()
-                    .any(|key| self.node(&at.join(key)).is_some())
-                {
+                // What cannot be read, `extends` and a slip in the key were told.
+                let table = self.node(at);
+                if table.is_some_and(|table| table.has_like(&["image", "build", "extends"])) {
                     return None;
                 }
                 Diagnostic::error(
@@ -140,6 +139,7 @@ impl Telling<'_> {
         if self.node(&header).is_some() {
             return None;
         }
+        let at = &self.item_of(name, at);
         let does = does(kind, at);
         let message = format!("{} {does} a {kind} that does not exist", owner(at));
         let label = format!("no [{header}] in stack.toml");
@@ -166,6 +166,24 @@ impl Telling<'_> {
             }
             None => diagnostic.with_help(format!("did you mean {near}?")),
         })
+    }
+
+    /// Returns the place of the item that holds `name`: where an item before it could not be read, its number is another one.
+    fn item_of(&self, name: &str, at: &KeyPath) -> KeyPath {
+        let list = at.parent();
+        let items = self.node(&list).and_then(Node::list).unwrap_or_default();
+        let holds = |item: &Node| {
+            let text = item.raw_text().or_else(|| item.get("source")?.raw_text());
+            text.is_some_and(|text| text.contains(name))
+        };
+        let number = at.last().and_then(|key| key.parse::<usize>().ok());
+        match number {
+            Some(number) if !items.get(number).is_some_and(holds) => {
+                let found = items.iter().skip(number).position(holds);
+                list.join(number + found.unwrap_or_default())
+            }
+            _ => at.clone(),
+        }
     }
 
     /// Proposes to publish a port under its own number where nobody else names that number.
@@ -241,32 +259,11 @@ impl Telling<'_> {
     }
 
     fn value(&self, at: &KeyPath, label: impl Into<String>) -> Annotation {
-        self.annotation(at, label, |place| place.span.clone())
+        self.places.value(at, label)
     }
 
     fn key(&self, at: &KeyPath, label: impl Into<String>) -> Annotation {
-        self.annotation(at, label, |place| place.key.clone())
-    }
-
-    fn annotation(
-        &self,
-        at: &KeyPath,
-        label: impl Into<String>,
-        span: impl Fn(&Place) -> std::ops::Range<usize>,
-    ) -> Annotation {
-        let label = label.into();
-        match self.places.nearest(at) {
-            Some(place) => Annotation {
-                file: place.file,
-                span: span(place),
-                label,
-            },
-            None => Annotation {
-                file: FileId(0),
-                span: 0..0,
-                label,
-            },
-        }
+        self.places.key(at, label)
     }
 }
 

@@ -10,6 +10,7 @@ use crate::model::{
 use super::decode::{Decoder, decode_stack, unknown_key};
 use super::fill::{Filler, Mode};
 use super::language::SERVICE;
+use super::lint::Levels;
 use super::problem::Telling;
 use super::tree::{Node, Site, Value};
 use super::variables::Variables;
@@ -39,59 +40,120 @@ pub struct Reading {
     pub places: Places,
 }
 
-/// Reads a stack. Every mistake there is becomes a diagnostic.
+/// Reads a stack. Every mistake there is becomes a diagnostic; lints are for [`check`](super::check).
 pub fn read(sources: &Sources, selection: &Selection) -> Reading {
     let mut told = Vec::new();
-    let files = syntax::parse_all(sources, &mut told);
-    let joined = if told.iter().all(|told| told.code != Code::NotToml) {
-        include::join(files, &mut told)
-    } else {
-        // The rest cannot be read, so nothing more is said about it.
-        None
-    };
-    let Some(mut root) = joined else {
-        return Reading {
+    match join(sources, &mut told) {
+        Some(root) => Merged::lay(sources, selection, root, told).read(),
+        None => Reading::of_nothing(told),
+    }
+}
+
+impl Reading {
+    /// Returns what is left of files that cannot be read: the mistakes.
+    pub(super) fn of_nothing(diagnostics: Vec<Diagnostic>) -> Self {
+        Self {
             template: None,
             resolved: None,
-            diagnostics: told,
+            diagnostics,
             places: Places::default(),
-        };
-    };
-    include::tell_missing(sources, &root, &mut told);
+        }
+    }
+}
+
+/// Joins the files into one tree; `None` where one of them is no TOML.
+pub(super) fn join(sources: &Sources, told: &mut Vec<Diagnostic>) -> Option<Node> {
+    let files = syntax::parse_all(sources, told);
+    if told.iter().any(|told| told.code == Code::NotToml) {
+        // The rest cannot be read, so nothing more is said about it.
+        return None;
+    }
+    let mut root = include::join(files, told)?;
+    include::tell_missing(sources, &root, told);
     effective::prepare(&mut root);
-    effective::lay_overlays(&mut root, selection, &mut told);
-    let layers = layer_sites(&root);
-    let variables = Variables::collect(sources, &root, &mut told);
-    fragment_keys(&root, &mut told);
-    effective::lay(&mut root, &mut told);
-    let places = places_of(&root, sources);
-    let reader = FormReader {
-        sources,
-        selection,
-        variables: &variables,
-        places: &places,
-    };
-    let (template, by_file) = reader.read::<Template>(&root, Mode::Keep);
-    let (resolved, by_values) = reader.read::<Resolved>(&root, Mode::Resolve);
-    let known: HashSet<_> = by_file.iter().map(identity).collect();
-    told.extend(by_file);
-    told.extend(
-        by_values
-            .into_iter()
-            .filter(|diagnostic| !known.contains(&identity(diagnostic)))
-            .map(Diagnostic::about_values),
-    );
-    let diagnostics = settle(told, &layers);
-    let is_wrong = |concern: Option<Concern>| {
-        diagnostics.iter().any(|diagnostic| {
-            diagnostic.is_error() && concern.is_none_or(|concern| diagnostic.concern == concern)
-        })
-    };
-    Reading {
-        template: template.filter(|_| !is_wrong(Some(Concern::File))),
-        resolved: resolved.filter(|_| !is_wrong(None)),
-        diagnostics,
-        places,
+    Some(root)
+}
+
+/// The tree with all layers laid over each other.
+pub(super) struct Merged<'a> {
+    sources: &'a Sources,
+    selection: &'a Selection,
+    pub(super) root: Node,
+    pub(super) layers: HashMap<Site, String>,
+    pub(super) variables: Variables<'a>,
+    pub(super) levels: Levels,
+    places: Places,
+    told: Vec<Diagnostic>,
+}
+
+impl<'a> Merged<'a> {
+    pub(super) fn lay(
+        sources: &'a Sources,
+        selection: &'a Selection,
+        mut root: Node,
+        mut told: Vec<Diagnostic>,
+    ) -> Self {
+        effective::lay_overlays(&mut root, selection, &mut told);
+        let layers = layer_sites(&root);
+        let variables = Variables::collect(sources, &root, &mut told);
+        fragment_keys(&root, &mut told);
+        effective::lay(&mut root, &mut told);
+        let places = places_of(&root, sources);
+        let levels = Levels::of(&root);
+        Self {
+            sources,
+            selection,
+            root,
+            layers,
+            variables,
+            levels,
+            places,
+            told,
+        }
+    }
+
+    /// Reads both forms.
+    pub(super) fn read(&self) -> Reading {
+        let (template, by_file) = self.form::<Template>(Mode::Keep);
+        let (resolved, by_values) = self.form::<Resolved>(Mode::Resolve);
+        let known: HashSet<_> = by_file.iter().map(identity).collect();
+        let mut told = self.told.clone();
+        told.extend(by_file);
+        told.extend(
+            by_values
+                .into_iter()
+                .filter(|diagnostic| !known.contains(&identity(diagnostic)))
+                .map(Diagnostic::about_values),
+        );
+        let diagnostics = self.levels.without_off(settle(told, &self.layers));
+        let is_wrong = |concern: Option<Concern>| {
+            diagnostics.iter().any(|diagnostic| {
+                diagnostic.is_error() && concern.is_none_or(|concern| diagnostic.concern == concern)
+            })
+        };
+        Reading {
+            template: template.filter(|_| !is_wrong(Some(Concern::File))),
+            resolved: resolved.filter(|_| !is_wrong(None)),
+            diagnostics,
+            places: self.places.clone(),
+        }
+    }
+
+    /// Returns what is wrong with the file whatever the variables are.
+    pub(super) fn mistakes(&self) -> Vec<Diagnostic> {
+        let (_, by_file) = self.form::<Template>(Mode::Keep);
+        let told = self.told.iter().cloned().chain(by_file).collect();
+        self.levels.without_off(settle(told, &self.layers))
+    }
+
+    fn form<F: Form>(&self, mode: Mode) -> (Option<Stack<F>>, Vec<Diagnostic>) {
+        let reader = FormReader {
+            sources: self.sources,
+            selection: self.selection,
+            variables: &self.variables,
+            places: &self.places,
+        };
+        reader.read(&self.root, mode)
     }
 }
 
@@ -176,14 +238,14 @@ impl FormReader<'_> {
     }
 }
 
-type Identity = (FileId, usize, usize, Code);
+pub(super) type Identity = (FileId, usize, usize, Code);
 
-fn identity(diagnostic: &Diagnostic) -> Identity {
+pub(super) fn identity(diagnostic: &Diagnostic) -> Identity {
     diagnostic.sort_key()
 }
 
 /// Sorts what was told, and tells once what is the same mistake in several services.
-fn settle(mut told: Vec<Diagnostic>, layers: &HashMap<Site, String>) -> Vec<Diagnostic> {
+pub(super) fn settle(mut told: Vec<Diagnostic>, layers: &HashMap<Site, String>) -> Vec<Diagnostic> {
     told.sort_by_key(identity);
     let mut settled: Vec<Diagnostic> = Vec::new();
     let mut counts: BTreeMap<usize, usize> = BTreeMap::new();
@@ -233,7 +295,7 @@ fn layer_sites(root: &Node) -> HashMap<Site, String> {
     sites
 }
 
-fn collect_sites(node: &Node, layer: &str, sites: &mut HashMap<Site, String>) {
+pub(super) fn collect_sites(node: &Node, layer: &str, sites: &mut HashMap<Site, String>) {
     sites.insert(node.at.clone(), layer.to_owned());
     sites.insert(node.key.clone(), layer.to_owned());
     match &node.value {
@@ -249,16 +311,28 @@ fn collect_sites(node: &Node, layer: &str, sites: &mut HashMap<Site, String>) {
 
 /// Tells unknown keys of mixins and defaults, which no service may use.
 fn fragment_keys(root: &Node, told: &mut Vec<Diagnostic>) {
-    let mixins = root.get("mixins").and_then(Node::table);
-    let mixins = mixins.into_iter().flat_map(|table| table.values());
-    let defaults = root.get("defaults").and_then(|node| node.get("service"));
-    for fragment in mixins.chain(defaults) {
+    let mut fragments = Vec::new();
+    for section in ["mixins", "defaults"] {
+        let Some(tables) = root.get(section) else {
+            continue;
+        };
+        if tables.table().is_none() {
+            told.push(not_a_table(section, tables));
+        }
+        for (name, fragment) in tables.table().into_iter().flatten() {
+            if section == "defaults" && name != "service" {
+                let message = format!("defaults has no key `{name}`");
+                let diagnostic =
+                    Diagnostic::error(Code::UnknownKey, message, fragment.key.label(""));
+                told.push(diagnostic.with_help("[defaults.service] is all there is"));
+                continue;
+            }
+            fragments.push((format!("{section}.{name}"), fragment));
+        }
+    }
+    for (path, fragment) in fragments {
         let Some(table) = fragment.table() else {
-            told.push(Diagnostic::error(
-                Code::WrongType,
-                "a mixin has to be a table",
-                fragment.at.label(fragment.kind()),
-            ));
+            told.push(not_a_table(&path, fragment));
             continue;
         };
         for (key, node) in table {
@@ -267,6 +341,11 @@ fn fragment_keys(root: &Node, told: &mut Vec<Diagnostic>) {
             }
         }
     }
+}
+
+fn not_a_table(path: &str, node: &Node) -> Diagnostic {
+    let message = format!("{path} has to be a table");
+    Diagnostic::error(Code::WrongType, message, node.at.label(node.kind()))
 }
 
 fn places_of(root: &Node, sources: &Sources) -> Places {

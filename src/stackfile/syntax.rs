@@ -44,6 +44,13 @@ fn tell(file: FileId, text: &str, errors: &[toml::de::Error], told: &mut Vec<Dia
         }
         let diagnostic = not_toml(file, text, error, span);
         let line = text[..diagnostic.primary.span.start].matches('\n').count();
+        // The items of a list in YAML follow from the line above them.
+        let is_item = line_at(text, diagnostic.primary.span.start)
+            .1
+            .starts_with("- ");
+        if is_item && !lines.is_empty() {
+            continue;
+        }
         if !lines.contains(&line) && lines.len() < SHOWN {
             lines.push(line);
             told.push(diagnostic);
@@ -147,6 +154,11 @@ fn not_toml(
             None => (message, String::new()),
         },
     };
+    let message = match (message.as_str(), label.as_str()) {
+        ("invalid basic string", "expected `\"`") => "the quote \" is never closed".to_owned(),
+        ("invalid literal string", "expected `'`") => "the quote ' is never closed".to_owned(),
+        _ => message,
+    };
     let diagnostic = Diagnostic::error(
         Code::NotToml,
         message,
@@ -156,6 +168,12 @@ fn not_toml(
         Some(help) => diagnostic.with_help(help),
         None => diagnostic,
     }
+}
+
+/// Returns whether the line after the first one is an item of a list in YAML.
+fn is_before_list(text: &str) -> bool {
+    let next = text.lines().skip(1).find(|line| !line.trim().is_empty());
+    next.is_some_and(|line| line.trim_start().starts_with("- "))
 }
 
 /// Recognises habits of YAML and of shells.
@@ -169,6 +187,7 @@ fn help(text: &str, at: usize) -> Option<String> {
             .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
     let value = value.trim();
     (is_key && !line.contains('=')).then(|| match value {
+        "" if is_before_list(&text[start..]) => format!("TOML writes {key} = [\"…\", \"…\"]"),
         "" => format!("TOML opens a table with [{key}]"),
         _ => format!("TOML writes {key} = {value:?}"),
     })

@@ -10,6 +10,7 @@ use toml::value::Datetime;
 use crate::model::{FileId, TemplateText};
 
 use super::Annotation;
+use super::suggest::nearest;
 
 /// A range of bytes in a file.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -143,6 +144,23 @@ impl Node {
 
     pub(super) fn get(&self, key: &str) -> Option<&Node> {
         self.table()?.get(key)
+    }
+
+    /// Returns the value of a key, or the item of that number.
+    pub(super) fn child(&self, key: &str) -> Option<&Node> {
+        match &self.value {
+            Value::List(items) => items.get(key.parse::<usize>().ok()?),
+            _ => self.get(key),
+        }
+    }
+
+    /// Returns whether it has one of the keys, or a slip of one, which is told as an unknown key.
+    pub(super) fn has_like(&self, keys: &[&str]) -> bool {
+        self.table().is_some_and(|table| {
+            table.keys().any(|key| {
+                keys.contains(&key.as_str()) || nearest(key, keys.iter().copied()).is_some()
+            })
+        })
     }
 
     /// Returns whether it is the table `{ KEY = true }` and nothing else.

@@ -1,6 +1,6 @@
 //! What `${…}` sees: `[vars]`, then env files, then the environment; the later wins.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use indexmap::IndexMap;
 
@@ -18,6 +18,8 @@ pub(super) struct Variables<'a> {
     constants: IndexMap<String, (TemplateText, Site)>,
     env_files: BTreeMap<String, (String, Site)>,
     environment: &'a BTreeMap<String, String>,
+    /// Constants that are no text: what is wrong with them was told.
+    broken: BTreeSet<String>,
 }
 
 /// Where a variable has its value from.
@@ -34,6 +36,7 @@ impl<'a> Variables<'a> {
             constants: IndexMap::new(),
             env_files: BTreeMap::new(),
             environment: &sources.environment,
+            broken: BTreeSet::new(),
         };
         if let Some(vars) = root.get("vars") {
             variables.read_constants(vars, told);
@@ -72,25 +75,28 @@ impl<'a> Variables<'a> {
                     self.constants.insert(name.clone(), (text, node.at.clone()));
                 }
                 None if node.value == Value::Poison => {}
-                None => told.push(Diagnostic::error(
-                    Code::WrongType,
-                    format!("vars.{name} has to be text, a number or a truth value"),
-                    node.at.label(node.kind()),
-                )),
+                None => {
+                    self.broken.insert(name.clone());
+                    told.push(Diagnostic::error(
+                        Code::WrongType,
+                        format!("vars.{name} has to be text, a number or a truth value"),
+                        node.at.label(node.kind()),
+                    ));
+                }
             }
         }
     }
 
     /// Returns the value of an entry of an env file: the environment goes before what stands earlier in the files.
     pub(super) fn entry_value(&self, entry: &EnvEntry) -> Result<Option<String>, EnvMistake> {
-        self.entry_value_after(entry, &IndexMap::new())
+        self.entry_value_within(entry, &|_| None)
     }
 
-    /// As [`Self::entry_value`], where `earlier` entries of the same file are seen too.
-    pub(super) fn entry_value_after(
+    /// As [`Self::entry_value`] for the env file of a service, where its own variables and earlier entries are seen too: `inner`.
+    pub(super) fn entry_value_within(
         &self,
         entry: &EnvEntry,
-        earlier: &IndexMap<String, Option<String>>,
+        inner: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Option<String>, EnvMistake> {
         let value = match &entry.value {
             None => return Ok(self.lookup(&entry.name)),
@@ -102,10 +108,7 @@ impl<'a> Variables<'a> {
             span: entry.span.clone(),
         };
         let text = TemplateText::parse(&value.text).map_err(|it| mistake(it.to_string()))?;
-        let lookup = |name: &str| {
-            let known = self.lookup(name);
-            known.or_else(|| earlier.get(name).cloned().flatten())
-        };
+        let lookup = |name: &str| self.lookup(name).or_else(|| inner(name));
         match lenient(&text).resolve(&lookup) {
             Ok(text) => Ok(Some(text)),
             Err(unset) => {
@@ -157,6 +160,11 @@ impl<'a> Variables<'a> {
     /// Returns what `[vars]` gives a variable.
     pub(super) fn constant(&self, name: &str) -> Option<&TemplateText> {
         self.constants.get(name).map(|(text, _)| text)
+    }
+
+    /// Returns whether `[vars]` has it, as something that it cannot be.
+    pub(super) fn is_broken(&self, name: &str) -> bool {
+        self.broken.contains(name)
     }
 
     /// Returns where `[vars]` sets a variable.

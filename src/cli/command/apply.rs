@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
-use crate::cli::context::{Context, failed_lints, usage};
+use crate::cli::context::{Context, usage};
 use crate::cli::interrupt::Interrupt;
 use crate::cli::ui::{ERROR, styled};
 use crate::cli::{CommandResult, ExitCode, Failure, apply_view, consent};
@@ -13,6 +13,7 @@ use crate::exec::{ApplyOptions, ApplyReport, StepOutcome};
 use crate::model::{Condition, ContainerStatus, ServiceName, VolumeName};
 use crate::plan::{Action, Plan, PlanOptions, Resource};
 use crate::reconcile::{Planned, Project, Session, StateWord, status, taken_ports};
+use crate::stackfile::Concern;
 use crate::store;
 
 use super::plan::plan_text;
@@ -59,13 +60,9 @@ pub struct Args {
 }
 
 pub(crate) async fn run(context: &Context, args: &Args) -> CommandResult {
-    let (project, session) = context.session().await?;
-    if let Some(code) = failed_lints(&project).first() {
-        return Err(Failure::new(
-            ExitCode::Refused,
-            format!("[policy.lints] lets {code} fail; nothing was done"),
-        ));
-    }
+    let project = context.checked(Concern::Values)?;
+    context.refuse_failed_lints(&project)?;
+    let (project, session) = context.session_of(project).await?;
     let options = options(context, &session, args)?;
     let _lock = session.lock().await?;
     let written = store::write(&project.sources.folder, &project.rendered()?)?;

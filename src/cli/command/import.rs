@@ -176,7 +176,9 @@ fn left_out(context: &Context, imported: &Imported) -> BTreeMap<KeyPath, String>
         for diagnostic in stackfile::read(&sources, &Selection::default()).diagnostics {
             let reason = match diagnostic.code {
                 Code::NotSupported => "stackgen cannot do this yet".to_owned(),
-                Code::UnknownKey | Code::UnknownService => diagnostic.message.clone(),
+                Code::UnknownKey | Code::ExtensionTable | Code::UnknownService => {
+                    diagnostic.message.clone()
+                }
                 _ => continue,
             };
             if let Some(path) = written.path_at(diagnostic.primary.span.start) {

@@ -273,7 +273,10 @@ impl Daemon {
             return Ok(false);
         }
         let (sources, templates) = files.clone();
-        let project = Project::new(sources, templates, &self.options.selection);
+        let mut project = Project::new(sources, templates, &self.options.selection);
+        // What `apply` refuses is not applied here either.
+        let failed = project.failed_lints(&self.options.selection);
+        project.diagnostics.extend(failed);
         self.file_watch
             .follow(interest(&files, Some(&self.session.stack)))?;
         self.seen = files;

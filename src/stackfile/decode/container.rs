@@ -166,7 +166,11 @@ impl<'a, 'n, F: Form> Reader<'_, 'a, 'n, F> {
                         self.decoder.tell(mistake.tell(id));
                     }
                     for entry in entries {
-                        match self.decoder.variables.entry_value_after(&entry, &merged) {
+                        let inner = |name: &str| match environment.get(name) {
+                            Some(Some(value)) => F::known(value).cloned(),
+                            _ => merged.get(name).cloned().flatten(),
+                        };
+                        match self.decoder.variables.entry_value_within(&entry, &inner) {
                             Ok(value) => {
                                 merged.insert(entry.name, value);
                             }

@@ -37,7 +37,6 @@ impl<'a, 'n, F: Form> Reader<'_, 'a, 'n, F> {
             for (index, item) in items.iter().enumerate() {
                 let at = path.join(index);
                 if let Some(template) = decoder.variable_in(item) {
-                    decoder.socket_read_only(item);
                     mounts.extend(F::raw(template.clone()));
                 } else if item.table().is_some() {
                     mounts.extend(decoder.long_mount(item, &at).map(F::literal));
@@ -54,7 +53,6 @@ impl<'a, 'n, F: Form> Reader<'_, 'a, 'n, F> {
 impl<'a, F: Form> Decoder<'a, F> {
     fn short_mount(&mut self, node: &Node, path: &KeyPath) -> Option<Mount<F>> {
         let text = self.known_text(node, path)?;
-        self.socket_read_only(node);
         let parts = split_outside_braces(&text, ':');
         let (source, target, options) = match parts.as_slice() {
             [target] => (None, *target, ""),
@@ -229,39 +227,6 @@ impl<'a, F: Form> Decoder<'a, F> {
             reader.finish();
         }
         Some(MountSource::Tmpfs { size, mode })
-    }
-
-    /// Warns of a socket that is mounted read-only, which keeps nobody from writing to it.
-    fn socket_read_only(&mut self, node: &Node) {
-        let Some(text) = node.raw_text() else {
-            return;
-        };
-        let parts = split_outside_braces(text, ':');
-        let [source, _, options] = parts.as_slice() else {
-            return;
-        };
-        if !source.ends_with(".sock") || !options.split(',').any(|option| option == "ro") {
-            return;
-        }
-        let is_docker = source.ends_with("docker.sock");
-        let label = if is_docker {
-            "root for whoever connects"
-        } else {
-            "whoever connects can write"
-        };
-        let help = if is_docker {
-            "sockets = [\"docker\"] says so openly; `stackgen explain socket-read-only` has more"
-        } else {
-            "a table [sockets.NAME], and sockets = [\"NAME\"] in the service"
-        };
-        self.tell(
-            Diagnostic::warning(
-                Code::SocketReadOnly,
-                "\":ro\" does not protect a socket",
-                node.at.label(label),
-            )
-            .with_help(help),
-        );
     }
 }
 

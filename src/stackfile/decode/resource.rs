@@ -125,10 +125,8 @@ impl<'a, F: Form> Decoder<'a, F> {
         let labels = reader.map("labels");
         let more = reader.carry(language::CONTENT_CARRIED);
         reader.finish();
-        let has_source = ["file", "content", "environment", "external", "driver"]
-            .iter()
-            .any(|key| node.get(key).is_some());
-        if !has_source {
+        let sources = ["file", "content", "environment", "external", "driver"];
+        if !node.has_like(&sources) {
             let message = format!("{path} does not say where its content comes from");
             self.tell(
                 Diagnostic::error(Code::MissingKey, message, node.at.label("")).with_help(
@@ -207,7 +205,7 @@ impl<'a, F: Form> Decoder<'a, F> {
         let optional = reader.flag("optional").unwrap_or(false);
         let services = reader.names("services", ServiceName::new);
         reader.finish();
-        if node.get("path").is_none() {
+        if !node.has_like(&["path"]) {
             let message = format!("{path} has no path");
             self.tell(
                 Diagnostic::error(Code::MissingKey, message, node.key.label(""))

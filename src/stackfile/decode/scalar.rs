@@ -214,6 +214,13 @@ impl<'a, F: Form> Decoder<'a, F> {
     }
 
     pub(super) fn known_restart(&mut self, node: &Node, path: &KeyPath) -> Option<Restart> {
+        const HELP: &str = "no, always, unless-stopped, on-failure or on-failure:TIMES, as text";
+        if let Value::Bool(_) = node.value {
+            let message = format!("{path} has to be text");
+            let told = Diagnostic::error(Code::WrongType, message, node.at.label(node.kind()));
+            self.tell(told.with_help(HELP));
+            return None;
+        }
         let text = self.known_text(node, path)?;
         let policy = match text.as_str() {
             "no" => Some(Restart::No),
@@ -227,9 +234,7 @@ impl<'a, F: Form> Decoder<'a, F> {
         };
         if policy.is_none() {
             let message = format!("{path}: {text:?} is no restart policy");
-            let help =
-                "no, always, unless-stopped, on-failure or on-failure:TIMES, as text".to_owned();
-            self.bad_value(Code::BadValue, node, message, "", Some(help));
+            self.bad_value(Code::BadValue, node, message, "", Some(HELP.to_owned()));
         }
         policy
     }
@@ -278,6 +283,14 @@ impl<'a, F: Form> Decoder<'a, F> {
 
     /// Returns which of the words it is.
     pub(super) fn word(&mut self, node: &Node, path: &KeyPath, words: &[&str]) -> Option<usize> {
+        if !matches!(node.value, Value::Text(_)) {
+            self.wrong_type(
+                node,
+                path,
+                &format!("one of the words {}", words.join(", ")),
+            );
+            return None;
+        }
         let text = self.known_text(node, path)?;
         let found = words.iter().position(|word| *word == text);
         if found.is_none() {

@@ -246,13 +246,10 @@ impl<'a, F: Form> Decoder<'a, F> {
 
     /// Tells that a key is missing.
     fn required(&mut self, node: &Node, path: &KeyPath, key: &str) {
-        if node.get(key).is_none() {
+        if !node.has_like(&[key]) {
             let message = format!("{path} has no {key}");
-            self.tell(Diagnostic::error(
-                Code::MissingKey,
-                message,
-                node.key.label(""),
-            ));
+            let told = Diagnostic::error(Code::MissingKey, message, node.key.label(""));
+            self.tell(told.with_help(format!("{key} = …")));
         }
     }
 }
@@ -264,8 +261,7 @@ impl<'a, 'n, F: Form> Reader<'_, 'a, 'n, F> {
         let exec = self.with("exec", Decoder::exec_task);
         let bash = self.with("bash", Decoder::bash_task);
         let http = self.with("http", Decoder::http_task);
-        let has_kind = KINDS.iter().any(|kind| self.node.get(kind).is_some());
-        if !has_kind {
+        if !self.node.has_like(&KINDS) {
             let message = format!("{} does not say what it does", self.path);
             let diagnostic = Diagnostic::error(Code::MissingKey, message, self.node.key.label(""))
                 .with_help("one of docker = {…}, exec = {…}, bash = \"…\", http = {…}");

@@ -2,13 +2,15 @@
 
 use std::path::Path;
 
+use indexmap::IndexMap;
+
 use crate::model::{FileRole, KeyPath, Sources};
 
 use super::super::env_file::{self, EnvEntry};
 use super::super::fill::{Filler, Mode};
 use super::super::layers::is_operation;
 use super::super::tree::{Node, Site, Value};
-use super::super::variables::Variables;
+use super::super::variables::{Variables, scalar};
 use super::super::{Place, Selection, line_and_column};
 use super::explanation::{Act, Contribution, Layer, find};
 use super::shown::Shower;
@@ -162,46 +164,55 @@ impl History<'_> {
         let Some(named) = find(self.laid, user).and_then(|node| node.get("env_file")) else {
             return Vec::new();
         };
-        let mut named = named.clone();
-        Filler::new(self.sources, variables, Mode::Resolve).fill(&mut named);
+        let filled = |node: &Node| {
+            let mut node = node.clone();
+            Filler::new(self.sources, variables, Mode::Resolve).fill(&mut node);
+            node
+        };
+        let own = find(self.laid, user).and_then(|node| node.get("environment"));
+        let own = own.map(filled);
+        let mut merged: IndexMap<String, Option<String>> = IndexMap::new();
         let mut found = Vec::new();
+        let named = filled(named);
         for item in named.list().unwrap_or(std::slice::from_ref(&named)) {
             let is_raw = item.get("format").is_some();
-            let path = match &item.get("path").unwrap_or(item).value {
-                Value::Text(text) => text.known().map(str::to_owned),
-                _ => None,
-            };
-            let Some(path) = path else { continue };
-            found.extend(self.entries_of(&path, name, is_raw).map(|(entry, site)| {
-                let value = variables.entry_value(&entry).ok().flatten();
-                self.by_env_file(name, &value.unwrap_or_default(), &site, shower)
-            }));
+            let path = item.get("path").unwrap_or(item);
+            for (entry, site) in scalar(path)
+                .map(|path| self.entries_of(&path, is_raw))
+                .unwrap_or_default()
+            {
+                let inner = |name: &str| match own.as_ref().and_then(|own| own.get(name)) {
+                    Some(value) => scalar(value),
+                    None => merged.get(name).cloned().flatten(),
+                };
+                let value = variables.entry_value_within(&entry, &inner).ok().flatten();
+                if entry.name == *name {
+                    let value = value.as_deref().unwrap_or_default();
+                    found.push(self.by_env_file(name, value, &site, shower));
+                }
+                merged.insert(entry.name, value);
+            }
         }
         found
     }
 
-    fn entries_of(
-        &self,
-        path: &str,
-        name: &str,
-        is_raw: bool,
-    ) -> impl Iterator<Item = (EnvEntry, Site)> {
+    fn entries_of(&self, path: &str, is_raw: bool) -> Vec<(EnvEntry, Site)> {
         let wanted = self.sources.absolute(Path::new(path));
-        let files = self.sources.with_role(FileRole::ServiceEnv);
-        let mut found = Vec::new();
-        for (id, file) in files.filter(|(_, file)| self.sources.absolute(&file.path) == wanted) {
-            let text = file.text.as_deref().unwrap_or_default();
-            let entries = match is_raw {
-                true => env_file::parse_raw(text),
-                false => env_file::parse(text).0,
-            };
-            let of_name = entries.into_iter().filter(|entry| entry.name == name);
-            found.extend(of_name.map(|entry| {
-                let site = Site::new(id, entry.span.clone());
-                (entry, site)
-            }));
-        }
-        found.into_iter()
+        let mut files = self.sources.with_role(FileRole::ServiceEnv);
+        let file = files.find(|(_, file)| self.sources.absolute(&file.path) == wanted);
+        let Some((id, file)) = file else {
+            return Vec::new();
+        };
+        let text = file.text.as_deref().unwrap_or_default();
+        let entries = match is_raw {
+            true => env_file::parse_raw(text),
+            false => env_file::parse(text).0,
+        };
+        let placed = entries.into_iter().map(|entry| {
+            let site = Site::new(id, entry.span.clone());
+            (entry, site)
+        });
+        placed.collect()
     }
 
     /// Returns what env files and the environment say of a variable of the stack.
