@@ -38,25 +38,26 @@ impl Context {
         }
     }
 
-    /// Returns what of the stack is meant.
-    pub(crate) fn selection(&self) -> Result<Selection, Failure> {
+    /// Returns what of the stack is meant, for a command that minds `concern`.
+    pub(crate) fn selection(&self, concern: Concern) -> Result<Selection, Failure> {
         let project = self.global.project.clone().map(ProjectName::new);
         let profiles = self.global.profile.iter().map(ProfileName::new);
         Ok(Selection {
             project: project.transpose().map_err(usage)?,
             overlays: self.global.overlay.clone(),
             profiles: profiles.collect::<Result<_, _>>().map_err(usage)?,
+            concern,
         })
     }
 
     /// Loads and reads the stack, whatever is wrong with it.
-    pub(crate) fn project(&self) -> Result<Project, Failure> {
-        Ok(Project::open(&self.request(), &self.selection()?)?)
+    pub(crate) fn project(&self, concern: Concern) -> Result<Project, Failure> {
+        Ok(Project::open(&self.request(), &self.selection(concern)?)?)
     }
 
     /// Loads the stack, shows what is wrong with it, and fails where a command that minds `concern` cannot go on.
     pub(crate) fn checked(&self, concern: Concern) -> Result<Project, Failure> {
-        let project = self.project()?;
+        let project = self.project(concern)?;
         self.show_diagnostics(&project, concern);
         self.show_unknown_profiles(&project);
         if project.has_errors(concern) {
@@ -122,7 +123,7 @@ impl Context {
 
     /// Shows the lints that `[policy.lints]` sets to fail, and refuses to go on where there is any.
     pub(crate) fn refuse_failed_lints(&self, project: &Project) -> Result<(), Failure> {
-        let failed = project.failed_lints(&self.selection()?);
+        let failed = project.failed_lints(&self.selection(Concern::Values)?);
         if failed.is_empty() {
             return Ok(());
         }

@@ -14,7 +14,7 @@ use super::tree::{Node, Site};
 pub fn check(sources: &Sources, selection: &Selection) -> Reading {
     let mut told = Vec::new();
     let Some(root) = join(sources, &mut told) else {
-        return Reading::of_nothing(told);
+        return Reading::of_nothing(sources, told);
     };
     let overlays = Overlays::unselected(&root, selection);
     let merged = Merged::lay(sources, selection, root, told);
@@ -44,7 +44,7 @@ fn lints<F: Form>(
         sources,
         stack,
         template,
-        tree: &merged.root,
+        tree: merged.places.root(),
         variables: &merged.variables,
         places: &reading.places,
         levels: &merged.levels,

@@ -28,11 +28,12 @@ impl fmt::Display for Severity {
 /// What a diagnostic is about: the file alone, or the values of variables too.
 ///
 /// Commands that need no values (`render`, `graph`, `schema`) pass over those of values.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum Concern {
     /// It is wrong whatever the variables are.
     File,
     /// It is wrong with today's values.
+    #[default]
     Values,
 }
 

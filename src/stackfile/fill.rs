@@ -74,7 +74,7 @@ impl<'a> Filler<'a> {
     /// Returns what a text becomes; `None` after a mistake that was told.
     fn text(&mut self, text: &Text, at: &Site, is_shell: bool) -> Option<TextState> {
         if !text.raw.contains('$') {
-            return Some(TextState::Known(text.raw.clone()));
+            return Some(TextState::Raw);
         }
         let parsed = match TemplateText::parse(&text.raw) {
             Ok(parsed) => parsed,

@@ -1,11 +1,12 @@
 //! Where each value came from.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::model::{FileId, KeyPath, Sources};
 
 use super::Annotation;
+use super::tree::Node;
 
 /// Where a value stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,28 +22,21 @@ pub struct Place {
 }
 
 /// The place of every value, by its path after all layers were merged.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone)]
 pub struct Places {
-    places: BTreeMap<KeyPath, Place>,
+    /// The merged tree: it has the places already, so that no path has to be written down for each of them.
+    root: Arc<Node>,
+    /// Where the lines of each file begin, but for the first.
+    line_starts: Arc<[Vec<usize>]>,
 }
 
 impl Places {
-    /// Returns where the value at `path` stands, in whichever layer it came from.
-    pub fn find(&self, path: &KeyPath) -> Option<&Place> {
-        self.places.get(path)
-    }
-
-    /// Returns the place of `path`, or of the nearest table or list around it.
-    pub fn nearest(&self, path: &KeyPath) -> Option<&Place> {
-        let mut path = path.clone();
-        loop {
-            if let Some(place) = self.find(&path) {
-                return Some(place);
-            }
-            if path.keys().is_empty() {
-                return None;
-            }
-            path = path.parent();
+    pub(super) fn new(root: Node, sources: &Sources) -> Self {
+        let starts = |text: &str| text.match_indices('\n').map(|(at, _)| at + 1).collect();
+        let texts = sources.files.iter().map(|file| file.text.as_deref());
+        Self {
+            line_starts: texts.map(|text| starts(text.unwrap_or_default())).collect(),
+            root: Arc::new(root),
         }
     }
 
@@ -62,15 +56,54 @@ impl Places {
         label: String,
         span: impl Fn(&Place) -> Range<usize>,
     ) -> Annotation {
-        let (file, span) = match self.nearest(path) {
-            Some(place) => (place.file, span(place)),
-            None => (FileId(0), 0..0),
-        };
-        Annotation { file, span, label }
+        let place = self.nearest(path);
+        Annotation {
+            file: place.file,
+            span: span(&place),
+            label,
+        }
     }
 
-    pub(super) fn insert(&mut self, path: KeyPath, place: Place) {
-        self.places.insert(path, place);
+    /// Returns where the value at `path` stands, in whichever layer it came from.
+    pub fn find(&self, path: &KeyPath) -> Option<Place> {
+        let mut keys = path.keys().iter();
+        let node = keys.try_fold(&*self.root, |node, key| below(node, key))?;
+        Some(self.place(node))
+    }
+
+    /// Returns the place of `path`, or of the nearest table or list around it.
+    pub fn nearest(&self, path: &KeyPath) -> Place {
+        let mut node = &*self.root;
+        for key in path.keys() {
+            match below(node, key) {
+                Some(inner) => node = inner,
+                None => break,
+            }
+        }
+        self.place(node)
+    }
+
+    pub(super) fn root(&self) -> &Node {
+        &self.root
+    }
+
+    fn place(&self, node: &Node) -> Place {
+        let (file, key) = (node.key.file, node.key.span.clone());
+        let starts = &self.line_starts[file.0];
+        Place {
+            file,
+            span: node.at.span.clone(),
+            line: starts.partition_point(|start| *start <= key.start) + 1,
+            key,
+        }
+    }
+}
+
+/// Returns the value of a key of a table, or the item of a list at an index.
+fn below<'n>(node: &'n Node, key: &str) -> Option<&'n Node> {
+    match node.list() {
+        Some(items) => items.get(key.parse::<usize>().ok()?),
+        None => node.get(key),
     }
 }
 

@@ -217,10 +217,9 @@ impl Telling<'_> {
         let mut rows = vec![(String::new(), String::new())];
         for (name, at, word) in members {
             let piece = format!("{name} ── {word} ──> ");
-            let place = self.places.nearest(at).map_or_else(String::new, |place| {
-                let path = self.sources.file(place.file).path.display();
-                format!("{path}:{}", place.line)
-            });
+            let place = self.places.nearest(at);
+            let path = self.sources.file(place.file).path.display();
+            let place = format!("{path}:{}", place.line);
             let width = piece.chars().count().max(place.chars().count() + 2);
             // A long way goes on in the next row.
             if rows.last().is_some_and(|(names, _)| {

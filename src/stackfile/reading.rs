@@ -3,18 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::model::{
-    FileId, Form, KeyPath, ProfileName, ProjectName, Resolved, Sources, Stack, Template,
-    TemplateText,
+    FileId, Form, ProfileName, ProjectName, Resolved, Sources, Stack, Template, TemplateText,
 };
 
 use super::decode::{Decoder, decode_stack, unknown_key};
 use super::fill::{Filler, Mode};
 use super::language::SERVICE;
+use super::layers::empty_at;
 use super::lint::Levels;
 use super::problem::Telling;
 use super::tree::{Node, Site, Value};
 use super::variables::Variables;
-use super::{Code, Concern, Diagnostic, Place, Places, effective, include, syntax};
+use super::{Code, Concern, Diagnostic, Places, effective, include, syntax};
 
 /// What of stack.toml is asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -25,6 +25,8 @@ pub struct Selection {
     pub overlays: Vec<String>,
     /// Profiles to switch on; `COMPOSE_PROFILES` adds to them.
     pub profiles: Vec<ProfileName>,
+    /// What it is for: a command that minds the file alone gets no resolved form, and no time is spent on one.
+    pub concern: Concern,
 }
 
 /// What was read.
@@ -32,7 +34,7 @@ pub struct Selection {
 pub struct Reading {
     /// The stack with its `${…}` kept; `None` where the file itself has an error.
     pub template: Option<Stack<Template>>,
-    /// The stack with its variables filled in; `None` where there is any error.
+    /// The stack with its variables filled in; `None` where there is any error, or where the file alone was asked for.
     pub resolved: Option<Stack<Resolved>>,
     /// Every mistake, in the order of the files.
     pub diagnostics: Vec<Diagnostic>,
@@ -45,18 +47,18 @@ pub fn read(sources: &Sources, selection: &Selection) -> Reading {
     let mut told = Vec::new();
     match join(sources, &mut told) {
         Some(root) => Merged::lay(sources, selection, root, told).read(),
-        None => Reading::of_nothing(told),
+        None => Reading::of_nothing(sources, told),
     }
 }
 
 impl Reading {
     /// Returns what is left of files that cannot be read: the mistakes.
-    pub(super) fn of_nothing(diagnostics: Vec<Diagnostic>) -> Self {
+    pub(super) fn of_nothing(sources: &Sources, diagnostics: Vec<Diagnostic>) -> Self {
         Self {
             template: None,
             resolved: None,
             diagnostics,
-            places: Places::default(),
+            places: Places::new(empty_at(&Site::new(FileId(0), 0..0)), sources),
         }
     }
 }
@@ -78,11 +80,10 @@ pub(super) fn join(sources: &Sources, told: &mut Vec<Diagnostic>) -> Option<Node
 pub(super) struct Merged<'a> {
     sources: &'a Sources,
     selection: &'a Selection,
-    pub(super) root: Node,
     pub(super) layers: HashMap<Site, String>,
     pub(super) variables: Variables<'a>,
     pub(super) levels: Levels,
-    places: Places,
+    pub(super) places: Places,
     told: Vec<Diagnostic>,
 }
 
@@ -98,12 +99,11 @@ impl<'a> Merged<'a> {
         let variables = Variables::collect(sources, &root, &mut told);
         fragment_keys(&root, &mut told);
         effective::lay(&mut root, &mut told);
-        let places = places_of(&root, sources);
         let levels = Levels::of(&root);
+        let places = Places::new(root, sources);
         Self {
             sources,
             selection,
-            root,
             layers,
             variables,
             levels,
@@ -115,7 +115,10 @@ impl<'a> Merged<'a> {
     /// Reads both forms.
     pub(super) fn read(&self) -> Reading {
         let (template, by_file) = self.form::<Template>(Mode::Keep);
-        let (resolved, by_values) = self.form::<Resolved>(Mode::Resolve);
+        let (resolved, by_values) = match self.selection.concern {
+            Concern::File => (None, Vec::new()),
+            Concern::Values => self.form::<Resolved>(Mode::Resolve),
+        };
         let known: HashSet<_> = by_file.iter().map(identity).collect();
         let mut told = self.told.clone();
         told.extend(by_file);
@@ -153,7 +156,7 @@ impl<'a> Merged<'a> {
             variables: &self.variables,
             places: &self.places,
         };
-        reader.read(&self.root, mode)
+        reader.read(mode)
     }
 }
 
@@ -176,6 +179,9 @@ pub fn fill_env_file_paths(
     filled.collect()
 }
 
+/// Tables that are read in the effective services, or of no concern to the stack itself.
+const LAID: [&str; 4] = ["mixins", "defaults", "overlays", "render"];
+
 /// Reads one form out of the merged tree.
 struct FormReader<'a> {
     sources: &'a Sources,
@@ -185,14 +191,13 @@ struct FormReader<'a> {
 }
 
 impl FormReader<'_> {
-    fn read<F: Form>(&self, root: &Node, mode: Mode) -> (Option<Stack<F>>, Vec<Diagnostic>) {
-        let mut tree = root.clone();
+    fn read<F: Form>(&self, mode: Mode) -> (Option<Stack<F>>, Vec<Diagnostic>) {
+        let mut tree = self.effective();
         let mut filler = Filler::new(self.sources, self.variables, mode);
         if let Some(table) = tree.table_mut() {
             for (key, node) in table.iter_mut() {
                 match key.as_str() {
-                    // These are read in the effective services already.
-                    "mixins" | "defaults" | "overlays" | "policy" | "render" => {}
+                    "policy" => {}
                     "vars" => self.fill_vars(&mut filler, node, mode),
                     _ => filler.fill(node),
                 }
@@ -219,6 +224,22 @@ impl FormReader<'_> {
             }
         });
         (stack, told)
+    }
+
+    /// Returns a copy of the merged tree without the tables that are laid into the services by now.
+    fn effective(&self) -> Node {
+        let root = self.places.root();
+        let kept = root
+            .table()
+            .into_iter()
+            .flatten()
+            .filter(|(key, _)| !LAID.contains(&key.as_str()))
+            .map(|(key, node)| (key.clone(), node.clone()));
+        Node {
+            value: Value::Table(kept.collect()),
+            at: root.at.clone(),
+            key: root.key.clone(),
+        }
     }
 
     /// Fills in `[vars]`, but for those that the environment or an env file overrides.
@@ -346,43 +367,4 @@ fn fragment_keys(root: &Node, told: &mut Vec<Diagnostic>) {
 fn not_a_table(path: &str, node: &Node) -> Diagnostic {
     let message = format!("{path} has to be a table");
     Diagnostic::error(Code::WrongType, message, node.at.label(node.kind()))
-}
-
-fn places_of(root: &Node, sources: &Sources) -> Places {
-    let starts: Vec<Vec<usize>> = sources
-        .files
-        .iter()
-        .map(|file| {
-            let text = file.text.as_deref().unwrap_or_default();
-            text.match_indices('\n').map(|(at, _)| at + 1).collect()
-        })
-        .collect();
-    let mut places = Places::default();
-    walk_places(root, &KeyPath::default(), &starts, &mut places);
-    places
-}
-
-fn walk_places(node: &Node, path: &KeyPath, starts: &[Vec<usize>], places: &mut Places) {
-    let file = node.key.file;
-    let line = starts[file.0].partition_point(|start| *start <= node.key.span.start) + 1;
-    let place = Place {
-        file,
-        span: node.at.span.clone(),
-        key: node.key.span.clone(),
-        line,
-    };
-    places.insert(path.clone(), place);
-    match &node.value {
-        Value::Table(table) => {
-            for (key, inner) in table {
-                walk_places(inner, &path.join(key), starts, places);
-            }
-        }
-        Value::List(items) => {
-            for (index, inner) in items.iter().enumerate() {
-                walk_places(inner, &path.join(index), starts, places);
-            }
-        }
-        _ => {}
-    }
 }

@@ -198,16 +198,11 @@ async fn ports_are_free(
         format!("{}; nothing was changed", words.join("; ")),
     );
     for port in &taken {
-        let place = project
-            .places
-            .nearest(&port.place)
-            .map_or_else(String::new, |place| {
-                let file = project.sources.file(place.file).path.display();
-                format!(" at {file}:{}", place.line)
-            });
+        let place = project.places.nearest(&port.place);
+        let file = project.sources.file(place.file).path.display();
         failure = failure.hint(format!(
-            "stop what has {}, or publish another port{place}",
-            port.port
+            "stop what has {}, or publish another port at {file}:{}",
+            port.port, place.line
         ));
     }
     Err(failure)

@@ -4,6 +4,7 @@ use crate::cli::context::Context;
 use crate::cli::diagnostics::{DrawOptions, draw, json, short};
 use crate::cli::{CommandResult, ExitCode};
 use crate::reconcile::Project;
+use crate::stackfile::Concern;
 
 /// Looks for mistakes in stack.toml and everything that it names. Needs no engine.
 #[derive(Debug, Clone, clap::Args)]
@@ -29,7 +30,7 @@ pub enum Format {
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> CommandResult {
-    let project = Project::check(&context.request(), &context.selection()?)?;
+    let project = Project::check(&context.request(), &context.selection(Concern::Values)?)?;
     let (diagnostics, sources) = (&project.diagnostics, &project.sources);
     let options = DrawOptions {
         color: context.ui.has_color(),

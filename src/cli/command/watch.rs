@@ -10,6 +10,7 @@ use crate::cli::interrupt::Interrupt;
 use crate::cli::{CommandResult, ExitCode, watch_view};
 use crate::exec::ApplyOptions;
 use crate::reconcile::daemon::{self, DaemonOptions, Happening};
+use crate::stackfile::Concern;
 use crate::store;
 
 /// Follows stack.toml and everything it names, repairs what drifts at the engine, and runs the schedules. Ctrl-C ends it and leaves the
@@ -36,7 +37,7 @@ pub(crate) async fn run(context: &Context, args: &Args) -> CommandResult {
     store::write(&project.sources.folder, &project.rendered()?)?;
     let options = DaemonOptions {
         request: context.request(),
-        selection: context.selection()?,
+        selection: context.selection(Concern::Values)?,
         allow_removals: args.allow_removals,
         schedules: !args.no_schedules,
         rescan: RESCAN,
