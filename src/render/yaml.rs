@@ -88,8 +88,25 @@ pub(super) fn string(text: &str) -> String {
     }
 }
 
-/// Asks serde-saphyr, which knows what YAML 1.1 and 1.2 take for numbers, dates, truth values and syntax, and only trusts a plain answer.
+/// The longest word that means something else than itself to a YAML reader is `false`.
+const LONGEST_RESERVED: usize = 5;
+
+/// Returns whether a text is a plain word beyond doubt: it begins with a letter, so that it is no number and no date, has no sign that means
+/// anything to YAML, and is longer than any word that does. Most texts are such, and asking costs more than writing them.
+fn is_plainly_a_word(text: &str) -> bool {
+    text.len() > LONGEST_RESERVED
+        && text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text
+            .bytes()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, b'_' | b'-' | b'.' | b'/'))
+}
+
 fn is_plain(text: &str) -> bool {
+    is_plainly_a_word(text) || is_plain_as_asked(text)
+}
+
+/// Asks serde-saphyr, which knows what YAML 1.1 and 1.2 take for numbers, dates, truth values and syntax, and only trusts a plain answer.
+fn is_plain_as_asked(text: &str) -> bool {
     let is_one_line = text.chars().all(|c| matches!(c, ' '..='~') || is_letter(c));
     // A flow indicator is no danger where we write, but users copy lines from here to elsewhere.
     let has_flow = text.starts_with(['{', '[']) || text.contains(", ");
@@ -250,6 +267,13 @@ mod tests {
             "Größe",
         ] {
             check(text, text);
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_plainly_a_word_is_plain_when_asked_too(text in "[A-Za-z][A-Za-z0-9_./-]{5,20}") {
+            assert!(is_plainly_a_word(&text) && is_plain_as_asked(&text), "{text}");
         }
     }
 
