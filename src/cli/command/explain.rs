@@ -8,7 +8,7 @@ use crate::cli::ui::{FAINT, STRONG, styled};
 use crate::cli::{CommandResult, ExitCode, Failure};
 use crate::model::KeyPath;
 use crate::reconcile::Project;
-use crate::stackfile::{Code, Unexplained, explain_path, is_section};
+use crate::stackfile::{Code, Concern, Unexplained, explain_path, is_section};
 
 /// Says which file, line and layer set a value of stack.toml, what it overrode, and where the variables in it come from. For a code of
 /// `stackgen check`: what it means, with an example of wrong and right. Without either, lists all codes.
@@ -40,7 +40,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> CommandResult {
 
 /// Explains where a value comes from. Mistakes elsewhere in the file do not matter.
 fn path(context: &Context, what: &str, is_json: bool) -> CommandResult {
-    let selection = context.selection()?;
+    let selection = context.selection(Concern::Values)?;
     let sources = Project::sources(&context.request(), &selection)?;
     match explain_path(&sources, &selection, &KeyPath::parse(what)) {
         Ok(explanation) => {
