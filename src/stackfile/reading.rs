@@ -180,7 +180,7 @@ pub fn fill_env_file_paths(
 }
 
 /// Tables that are read in the effective services, or of no concern to the stack itself.
-const LAID: [&str; 4] = ["mixins", "defaults", "overlays", "render"];
+const LAID: [&str; 2] = ["mixins", "render"];
 
 /// Reads one form out of the merged tree.
 struct FormReader<'a> {
@@ -197,7 +197,8 @@ impl FormReader<'_> {
         if let Some(table) = tree.table_mut() {
             for (key, node) in table.iter_mut() {
                 match key.as_str() {
-                    "policy" => {}
+                    // What they hold is read in the effective services already.
+                    "defaults" | "overlays" | "policy" => {}
                     "vars" => self.fill_vars(&mut filler, node, mode),
                     _ => filler.fill(node),
                 }
