@@ -54,6 +54,11 @@ fn sources_of(main: Option<String>, env: Option<String>) -> Sources {
         files: vec![
             file("stack.toml", FileRole::Main, main),
             file(".env", FileRole::StackEnv, env),
+            file(
+                "templates/site.j2",
+                FileRole::Template,
+                Some("site\n".into()),
+            ),
         ],
         environment: BTreeMap::new(),
     }
@@ -172,7 +177,12 @@ fn the_short_form_and_json_name_the_place() {
 }
 
 /// Codes whose example cannot be shown by one stack.toml alone: env files, includes and options have a part in them.
-const NOT_BY_ONE_FILE: [Code; 3] = [Code::BadEnvFile, Code::MissingInclude, Code::UnknownOverlay];
+const NOT_BY_ONE_FILE: [Code; 4] = [
+    Code::BadTemplate,
+    Code::BadEnvFile,
+    Code::MissingInclude,
+    Code::UnknownOverlay,
+];
 
 /// Returns the TOML block of an explanation below `title`.
 fn example(code: Code, title: &str) -> Option<&'static str> {

@@ -37,7 +37,7 @@ const ROWS: u64 = 200;
 
 #[test]
 fn what_is_committed_under_generated_is_what_stack_toml_renders() {
-    for folder in ["", "examples/quickstart"] {
+    for folder in ["", "examples/quickstart", "examples/templates"] {
         let output = run(&repository().join(folder), &["render", "--check"]);
         assert_eq!(output.code, 0, "{folder}: {output}");
     }

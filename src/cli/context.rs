@@ -9,6 +9,7 @@ use crate::engine::docker::DockerEngine;
 use crate::load::Request;
 use crate::model::{InvalidName, ProfileName, ProjectName, ServiceName};
 use crate::reconcile::{Project, Session, compose_generation};
+use crate::render::Generated;
 use crate::stackfile::{Concern, Diagnostic, Selection};
 use crate::store::StateDir;
 
@@ -91,6 +92,17 @@ impl Context {
                 self.ui.words(format!("  help: {hint}"));
             }
         }
+    }
+
+    /// Renders a stack's files; a mistake in a template of the project's own is shown with its place.
+    pub(crate) fn rendered(&self, project: &Project) -> Result<Vec<Generated>, Failure> {
+        project.rendered().map_err(|error| {
+            let Some(mistake) = project.template_mistake(&error) else {
+                return error.into();
+            };
+            self.ui.loud(self.drawn(&[mistake], project));
+            Failure::silent(ExitCode::Invalid)
+        })
     }
 
     /// Shows the diagnostics that a command minds, on stderr.

@@ -35,6 +35,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
             "stackgen render",
             "stackgen render --check     # in CI: exit 2 and a diff if generated/ is stale",
             "stackgen render --overlay prod",
+            "stackgen render --data      # what templates of your own see",
         ],
     ),
     (

@@ -49,25 +49,19 @@ pub fn load(request: &Request, fill: FillPaths<'_>) -> Result<Sources, LoadError
     loading.read_includes(&raw)?;
     loading.read_stack_env(&raw)?;
     loading.read_service_env(fill)?;
+    loading.read_templates()?;
     Ok(loading.sources)
 }
 
 /// Returns the text of every `templates/*.j2` beside stack.toml, by file name.
-///
-/// # Errors
-/// [`LoadError`] where one of them cannot be read.
-pub fn templates(folder: &Path) -> Result<BTreeMap<String, String>, LoadError> {
-    let folder = folder.join("templates");
-    let mut found = BTreeMap::new();
-    for path in files_of(&folder)? {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        if name.ends_with(".j2")
-            && let Some(text) = read_text(&path)?
-        {
-            found.insert(name.into_owned(), text);
-        }
-    }
-    Ok(found)
+pub fn templates(sources: &Sources) -> BTreeMap<String, String> {
+    let found = sources
+        .with_role(FileRole::Template)
+        .filter_map(|(_, file)| {
+            let name = file.path.file_name()?.to_string_lossy().into_owned();
+            Some((name, file.text.as_deref()?.to_owned()))
+        });
+    found.collect()
 }
 
 /// Returns the environment of this process; what is not UTF-8 is left out, since no stack.toml could name it.
@@ -236,6 +230,17 @@ impl Loading {
         }
         found.sort();
         Ok(found)
+    }
+
+    fn read_templates(&mut self) -> Result<(), LoadError> {
+        for path in files_of(&self.sources.folder.join("templates"))? {
+            if path.extension().is_some_and(|extension| extension == "j2") {
+                let text = read_text(&path)?;
+                let shown = self.shown(&path);
+                self.push(shown, FileRole::Template, text);
+            }
+        }
+        Ok(())
     }
 
     fn read_stack_env(&mut self, raw: &Table) -> Result<(), LoadError> {

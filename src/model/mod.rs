@@ -22,6 +22,7 @@ mod source;
 mod stack;
 mod template;
 mod template_parse;
+mod user_file;
 mod value;
 
 pub use attribute::*;
@@ -43,4 +44,5 @@ pub use source::*;
 pub use stack::*;
 pub use template::*;
 pub use template_parse::*;
+pub use user_file::*;
 pub use value::*;

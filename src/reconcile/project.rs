@@ -7,11 +7,14 @@ use sha2::{Digest, Sha256};
 
 use crate::engine::sockets::observe_socket;
 use crate::load::{LoadError, Request, load, templates};
-use crate::model::{FileRole, KeyPath, LintLevel, Resolved, Sources, Stack, Template};
+use crate::model::{FileRole, KeyPath, LintLevel, Resolved, Sources, Stack, Template, UserFile};
 use crate::plan::Resource;
-use crate::render::{Generated, RenderRequest, host_facts, render};
+use crate::render::{
+    Generated, RenderError, RenderRequest, host_facts, render, render_user_files, template_data,
+};
 use crate::stackfile::{
-    Concern, Diagnostic, Places, Reading, Selection, Severity, check, fill_env_file_paths, read,
+    Annotation, Code, Concern, Diagnostic, Places, Reading, Selection, Severity, check,
+    fill_env_file_paths, read,
 };
 
 use super::ReconcileError;
@@ -31,6 +34,8 @@ pub struct Project {
     pub diagnostics: Vec<Diagnostic>,
     /// Where each value came from.
     pub places: Places,
+    /// The entries of `[render.files]`.
+    pub files: Vec<UserFile>,
 }
 
 /// A stack that cannot be used: it has mistakes, which the project holds.
@@ -55,7 +60,7 @@ impl Project {
     /// [`LoadError`] where a file cannot be read.
     pub fn open(request: &Request, selection: &Selection) -> Result<Self, LoadError> {
         let sources = load_sources(request, selection)?;
-        let templates = templates(&sources.folder)?;
+        let templates = templates(&sources);
         Ok(Self::new(sources, templates, selection))
     }
 
@@ -84,7 +89,7 @@ impl Project {
     /// [`LoadError`] where a file cannot be read.
     pub fn check(request: &Request, selection: &Selection) -> Result<Self, LoadError> {
         let sources = load_sources(request, selection)?;
-        let templates = templates(&sources.folder)?;
+        let templates = templates(&sources);
         let reading = check(&sources, selection);
         Ok(Self::of(sources, templates, reading))
     }
@@ -101,6 +106,7 @@ impl Project {
             resolved: reading.resolved.map(Arc::new),
             diagnostics: reading.diagnostics,
             places: reading.places,
+            files: reading.files,
         }
     }
 
@@ -193,20 +199,74 @@ impl Project {
             .collect()
     }
 
+    fn render_request(&self) -> RenderRequest {
+        RenderRequest {
+            source: self.name_of_file(),
+            digest: self.digest(),
+            env_files: self.env_files_for_compose(),
+            output: self.output(),
+            templates: self.templates.clone(),
+        }
+    }
+
+    /// Returns what templates of `[render.files]` see.
+    ///
+    /// # Errors
+    /// Where the file has a mistake.
+    pub fn template_data(&self) -> Result<serde_json::Value, HasMistakes> {
+        Ok(template_data(self.template()?, &self.render_request()))
+    }
+
+    /// Renders with the project's own templates, if it has any, and adds what is wrong with them to the diagnostics.
+    pub fn check_templates(&mut self) {
+        if self.templates.is_empty() || self.template.is_none() {
+            return;
+        }
+        if let Err(error) = self.rendered() {
+            self.diagnostics.extend(self.template_mistake(&error));
+        }
+    }
+
+    /// Returns an error of a template as a diagnostic with its place; `None` for other errors, and for a built-in template.
+    pub fn template_mistake(&self, error: &ReconcileError) -> Option<Diagnostic> {
+        let ReconcileError::Render(RenderError::Template {
+            template,
+            line,
+            message,
+            help,
+            ..
+        }) = error
+        else {
+            return None;
+        };
+        let mut templates = self.sources.with_role(FileRole::Template);
+        let (file, source) =
+            templates.find(|(_, file)| file.path.file_name() == Some(template.as_ref()))?;
+        let text = source.text.as_deref().unwrap_or_default();
+        let lines = text.split_inclusive('\n').take(line.saturating_sub(1));
+        let start: usize = lines.map(str::len).sum();
+        let at = text.get(start..).and_then(|rest| rest.lines().next());
+        let at = at.unwrap_or_default();
+        let indent = at.len() - at.trim_start().len();
+        let place = Annotation {
+            file,
+            span: start + indent..start + at.trim_end().len().max(indent),
+            label: String::new(),
+        };
+        let mut told = Diagnostic::error(Code::BadTemplate, message, place);
+        told.help.clone_from(help);
+        Some(told)
+    }
+
     /// Renders the stack's files, with what is seen of this host's sockets.
     ///
     /// # Errors
     /// [`ReconcileError::Render`] for a template at fault, [`ReconcileError::Mistakes`] for a stack that has any.
     pub fn rendered(&self) -> Result<Vec<Generated>, ReconcileError> {
         let stack = self.template()?;
-        let request = RenderRequest {
-            source: self.name_of_file(),
-            digest: self.digest(),
-            env_files: self.env_files_for_compose(),
-            output: self.output(),
-            templates: self.templates.clone(),
-        };
+        let request = self.render_request();
         let mut files = render(stack, &request)?;
+        files.extend(render_user_files(stack, &request, &self.files)?);
         let observed = stack
             .sockets()
             .iter()

@@ -4,7 +4,7 @@
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RenderError {
     /// A template is broken, or names something that there is not.
-    #[error("{template}:{line}: {message}")]
+    #[error("{template}:{line}: {message}, in `{source_line}`")]
     Template {
         /// The template's file name.
         template: String,
@@ -12,6 +12,10 @@ pub enum RenderError {
         line: usize,
         /// What is wrong.
         message: String,
+        /// The text of that line.
+        source_line: String,
+        /// The name that was probably meant.
+        help: Option<String>,
     },
     /// A broken invariant of this room.
     #[error("internal: {0}")]

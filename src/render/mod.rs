@@ -5,6 +5,7 @@
 
 mod error;
 mod facts;
+mod meant;
 mod python;
 mod request;
 mod template_set;
@@ -15,4 +16,4 @@ mod yaml;
 pub use error::*;
 pub use facts::host_facts;
 pub use request::*;
-pub use view::{WorkerNeeds, worker_lacks, worker_needs};
+pub use view::{WorkerNeeds, template_data, worker_lacks, worker_needs};

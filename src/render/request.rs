@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use minijinja::Value;
 use minijinja::value::Serde;
 
-use crate::model::{Stack, Template};
+use crate::model::{Stack, Template, UserFile};
 
 use super::RenderError;
 use super::template_set::TemplateSet;
-use super::view::{airflow_view, compose_view, tasks_view};
+use super::view::{airflow_view, compose_view, tasks_view, user_views};
 
 /// What the rendered files say about where they come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,6 +68,31 @@ pub fn render(
             format!("tasks/{name}.json").into(),
             templates.render("tasks.json.j2", tasks)?,
         ));
+    }
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(files)
+}
+
+/// Renders the files of `[render.files]`, sorted by path.
+///
+/// # Errors
+/// [`RenderError::Template`] with name and line of the template at fault.
+pub fn render_user_files(
+    stack: &Stack<Template>,
+    request: &RenderRequest,
+    entries: &[UserFile],
+) -> Result<Vec<Generated>, RenderError> {
+    if entries.is_empty() {
+        return Ok(Vec::new());
+    }
+    let templates = TemplateSet::new(request)?;
+    let mut files = Vec::new();
+    for (template, path, view) in user_views(stack, request, entries) {
+        files.push(Generated {
+            path: request.output.join(path),
+            text: templates.render(template, view)?,
+            is_host_fact: false,
+        });
     }
     files.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(files)

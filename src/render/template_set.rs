@@ -3,6 +3,7 @@
 use minijinja::value::Rest;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, Value};
 
+use super::meant::meant;
 use super::{RenderError, RenderRequest, python, yaml};
 
 /// The built-in templates by file name.
@@ -44,6 +45,8 @@ impl TemplateSet {
         environment.add_filter("yaml_block", yaml_block);
         environment.add_filter("python", python_literal);
         environment.add_filter("json", json_text);
+        environment.add_filter("toml", toml_value);
+        environment.add_filter("shell", shell_words);
         environment.add_filter("comment", comment);
         let built_in = BUILT_IN
             .iter()
@@ -62,8 +65,8 @@ impl TemplateSet {
     pub(super) fn render(&self, name: &str, view: Value) -> Result<String, RenderError> {
         let template = self.environment.get_template(name);
         let mut text = template
-            .and_then(|template| template.render(view))
-            .map_err(|error| problem(name, &error))?;
+            .and_then(|template| template.render(view.clone()))
+            .map_err(|error| problem_in(name, &error, &view))?;
         if !text.ends_with('\n') {
             text.push('\n');
         }
@@ -72,6 +75,10 @@ impl TemplateSet {
 }
 
 fn problem(name: &str, error: &Error) -> RenderError {
+    problem_in(name, error, &Value::default())
+}
+
+fn problem_in(name: &str, error: &Error, view: &Value) -> RenderError {
     let line = error.line().unwrap_or_default();
     let source = error.template_source().unwrap_or_default();
     let at = source
@@ -85,7 +92,9 @@ fn problem(name: &str, error: &Error) -> RenderError {
     RenderError::Template {
         template: error.name().unwrap_or(name).to_owned(),
         line,
-        message: format!("{what}, in `{}`", at.trim()),
+        message: what,
+        source_line: at.trim().to_owned(),
+        help: meant(error, source, at, view),
     }
 }
 
@@ -125,6 +134,35 @@ fn yaml_scalar(value: &Value) -> Result<String, Error> {
         serde_json::Value::String(text) => Ok(yaml::string(text)),
         other => yaml::scalar(other, 0)
             .ok_or_else(|| invalid("yaml writes scalars; lists and maps need yaml_block(indent)")),
+    }
+}
+
+/// Writes a value of TOML: text in quotes, a list in brackets, a map as an inline table.
+fn toml_value(value: &Value) -> Result<String, Error> {
+    let value = toml::Value::try_from(defined(value)?)
+        .map_err(|_| invalid("toml cannot write this value; TOML has no null"))?;
+    Ok(value.to_string())
+}
+
+/// Writes a word for a shell, or a list of words with spaces between them.
+fn shell_words(value: &Value) -> Result<String, Error> {
+    let word = |value: &serde_json::Value| {
+        let text = match value {
+            serde_json::Value::String(text) => text.clone(),
+            serde_json::Value::Number(_) | serde_json::Value::Bool(_) => value.to_string(),
+            _ => return Err(invalid("shell writes text, or a list of texts")),
+        };
+        if text.contains('\0') {
+            return Err(invalid("no word of a shell holds a NUL"));
+        }
+        Ok(shell_words::quote(&text).into_owned())
+    };
+    match defined(value)? {
+        serde_json::Value::Array(items) => {
+            let words: Result<Vec<String>, Error> = items.iter().map(word).collect();
+            Ok(words?.join(" "))
+        }
+        other => word(&other),
     }
 }
 

@@ -92,6 +92,8 @@ codes! {
         DuplicateName = "duplicate-name",
         /// A `${…}` is not well-formed.
         BadVariable = "bad-variable",
+        /// A template of `[render]` is missing, or cannot be rendered.
+        BadTemplate = "bad-template",
         /// A variable has neither a value nor a default.
         UnsetVariable = "unset-variable",
         /// A line of an env file is none.

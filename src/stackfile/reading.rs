@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::model::{
     FileId, Form, ProfileName, ProjectName, Resolved, Sources, Stack, Template, TemplateText,
+    UserFile,
 };
 
-use super::decode::{Decoder, decode_stack, unknown_key};
+use super::decode::{Decoder, decode_stack, unknown_key, user_files};
 use super::fill::{Filler, Mode};
 use super::language::SERVICE;
 use super::layers::empty_at;
@@ -40,6 +41,8 @@ pub struct Reading {
     pub diagnostics: Vec<Diagnostic>,
     /// Where each value came from.
     pub places: Places,
+    /// The entries of `[render.files]` that are right.
+    pub files: Vec<UserFile>,
 }
 
 /// Reads a stack. Every mistake there is becomes a diagnostic; lints are for [`check`](super::check).
@@ -59,6 +62,7 @@ impl Reading {
             resolved: None,
             diagnostics,
             places: Places::new(empty_at(&Site::new(FileId(0), 0..0)), sources),
+            files: Vec::new(),
         }
     }
 }
@@ -120,7 +124,9 @@ impl<'a> Merged<'a> {
             Concern::Values => self.form::<Resolved>(Mode::Resolve),
         };
         let known: HashSet<_> = by_file.iter().map(identity).collect();
+        let (files, by_entries) = self.user_files();
         let mut told = self.told.clone();
+        told.extend(by_entries);
         told.extend(by_file);
         told.extend(
             by_values
@@ -139,14 +145,24 @@ impl<'a> Merged<'a> {
             resolved: resolved.filter(|_| !is_wrong(None)),
             diagnostics,
             places: self.places.clone(),
+            files,
         }
     }
 
     /// Returns what is wrong with the file whatever the variables are.
     pub(super) fn mistakes(&self) -> Vec<Diagnostic> {
         let (_, by_file) = self.form::<Template>(Mode::Keep);
-        let told = self.told.iter().cloned().chain(by_file).collect();
+        let (_, by_entries) = self.user_files();
+        let told = self.told.iter().cloned().chain(by_entries);
+        let told = told.chain(by_file).collect();
         self.levels.without_off(settle(told, &self.layers))
+    }
+
+    /// Reads `[render]`, which is the same in both forms.
+    fn user_files(&self) -> (Vec<UserFile>, Vec<Diagnostic>) {
+        let mut decoder = Decoder::<Template>::new(self.sources, &self.variables, false);
+        let files = user_files(&mut decoder, self.places.root());
+        (files, decoder.told)
     }
 
     fn form<F: Form>(&self, mode: Mode) -> (Option<Stack<F>>, Vec<Diagnostic>) {

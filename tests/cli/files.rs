@@ -104,6 +104,43 @@ fn every_shell_and_every_command_has_its_file() {
 }
 
 #[test]
+fn a_template_of_ones_own_makes_a_file_like_any_other() {
+    let stack = format!(
+        "{GOOD}\n[render.files.\"sites/{{name}}.conf\"]\ntemplate = \"site.j2\"\nfor_each = \"services\"\nvalues = {{ port = 80 }}\n"
+    );
+    let folder = Folder::new(&stack);
+    folder.write("templates/site.j2", "{{ item.name }}:{{ values.port }}\n");
+    folder.run(&["render"]).ends(0);
+    assert_eq!(folder.read("generated/sites/web.conf"), "web:80\n");
+    folder.run(&["render", "--check"]).ends(0);
+    folder.write("templates/site.j2", "{{ item.name }}\n");
+    let edited = folder.run(&["render", "--check"]).ends(2);
+    assert!(
+        edited.stdout.contains("-web:80\n+web\n"),
+        "{}",
+        edited.stdout
+    );
+    let data = folder.run(&["render", "--data"]).ends(0).json();
+    assert_eq!(data["services"]["job"]["depends_on"]["web"], "started");
+}
+
+#[test]
+fn a_mistake_in_a_template_is_shown_with_its_line_and_nothing_is_written() {
+    let folder = Folder::new(&format!("{GOOD}\n[render.files]\n\"a.txt\" = \"a.j2\"\n"));
+    folder.write("templates/a.j2", "fine\n  {{ stack.nmae }}\n");
+    let before = folder.paths();
+    for command in ["render", "check"] {
+        let ran = folder.run(&[command]).ends(65);
+        let said = ran.stdout + &ran.stderr;
+        assert!(said.contains("bad-template"), "{said}");
+        assert!(said.contains("templates/a.j2:2:3"), "{said}");
+        assert!(said.contains("{{ stack.nmae }}"), "{said}");
+        assert!(said.contains("did you mean name?"), "{said}");
+    }
+    assert_eq!(folder.paths(), before);
+}
+
+#[test]
 fn sockets_are_compared_and_set_only_with_consent() {
     use std::os::unix::fs::PermissionsExt;
     let folder = Folder::empty();

@@ -65,7 +65,7 @@ pub(crate) async fn run(context: &Context, args: &Args) -> CommandResult {
     let (project, session) = context.session_of(project).await?;
     let options = options(context, &session, args)?;
     let _lock = session.lock().await?;
-    let written = store::write(&project.sources.folder, &project.rendered()?)?;
+    let written = store::write(&project.sources.folder, &context.rendered(&project)?)?;
     for (path, _) in written.iter().filter(|(_, has_changed)| *has_changed) {
         context.ui.words(format!("Rendered {}", path.display()));
     }

@@ -30,7 +30,8 @@ pub enum Format {
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> CommandResult {
-    let project = Project::check(&context.request(), &context.selection(Concern::Values)?)?;
+    let mut project = Project::check(&context.request(), &context.selection(Concern::Values)?)?;
+    project.check_templates();
     let (diagnostics, sources) = (&project.diagnostics, &project.sources);
     let options = DrawOptions {
         color: context.ui.has_color(),

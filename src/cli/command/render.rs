@@ -16,11 +16,19 @@ pub struct Args {
     /// Print the files instead of writing them.
     #[arg(long)]
     pub stdout: bool,
+    /// Print, as JSON, what templates of [render.files] see; docs/templates.md explains it.
+    #[arg(long, conflicts_with_all = ["check", "stdout"])]
+    pub data: bool,
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> CommandResult {
     let project = context.checked(Concern::File)?;
-    let files = project.rendered()?;
+    if args.data {
+        let data = project.template_data()?;
+        context.ui.data(format!("{data:#}"))?;
+        return Ok(ExitCode::Done);
+    }
+    let files = context.rendered(&project)?;
     if args.stdout {
         return print(context, &files);
     }

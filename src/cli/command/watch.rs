@@ -34,7 +34,7 @@ const RESCAN: Duration = Duration::from_secs(60);
 pub(crate) async fn run(context: &Context, args: &Args) -> CommandResult {
     let (project, session) = context.session().await?;
     context.refuse_failed_lints(&project)?;
-    store::write(&project.sources.folder, &project.rendered()?)?;
+    store::write(&project.sources.folder, &context.rendered(&project)?)?;
     let options = DaemonOptions {
         request: context.request(),
         selection: context.selection(Concern::Values)?,

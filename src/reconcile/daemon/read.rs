@@ -21,7 +21,7 @@ pub(super) type Files = (Sources, BTreeMap<String, String>);
 /// Reads everything once.
 pub(super) fn read_once(request: &Request, selection: &Selection) -> Result<Files, LoadError> {
     let sources = load_sources(request, selection)?;
-    let templates = templates(&sources.folder)?;
+    let templates = templates(&sources);
     Ok((sources, templates))
 }
 

@@ -10,6 +10,7 @@ mod mount;
 mod network;
 mod port;
 mod reader;
+mod render;
 mod resource;
 mod scalar;
 mod service;
@@ -28,6 +29,7 @@ use super::variables::Variables;
 use super::{Annotation, Code, Diagnostic};
 
 pub(super) use reader::{Reader, unknown_key};
+pub(super) use render::user_files;
 pub(super) use stack::{SERVICE_ONLY, decode_stack};
 
 /// Decodes one form of the stack.

@@ -31,7 +31,7 @@ pub use sample::{samples, samples_of};
 pub use schema::schema;
 pub use service::{DEPENDENCY, SERVICE};
 pub use shape::{Kind, Shape};
-pub use stack::{DEFAULTS, OVERLAY, POLICY, ROOT, STACK};
+pub use stack::{DEFAULTS, OVERLAY, POLICY, RENDER, ROOT, STACK, USER_FILE};
 pub use table::{Field, Table};
 
 pub(super) use container::ENDPOINT_CARRIED;

@@ -93,10 +93,9 @@ static SECTIONS: &[Field] = &[
     ),
     key(
         "render",
-        Any,
+        Shape::Table(&RENDER),
         "Templates and the files that they make, beside the built-in ones.",
-    )
-    .like(&["{}"]),
+    ),
 ];
 
 /// Top-level tables that stackgen carries only.
@@ -166,3 +165,39 @@ pub static POLICY: Table = Table::new(
     ]],
 )
 .example("[policy]\nprevent_destroy = [\"volume:data\"]\nlints           = { socket-read-only = \"fail\" }\n");
+
+/// `[render]`.
+pub static RENDER: Table = Table::new(
+    "render",
+    "render",
+    "Files that templates of the project's own make; docs/templates.md explains what they see.",
+    &[&[key(
+        "files",
+        Map(&Shape::Short(&USER_FILE)),
+        "For each path below generated/ the template that makes it. `{name}` in a path stands for the name of the thing.",
+    )
+    .like(&["{}"])]],
+);
+
+/// One file of `[render.files]`.
+pub static USER_FILE: Table = Table::new(
+    "render_file",
+    "a file of [render.files]",
+    "A file that a template makes, or one for each thing of a kind.",
+    &[&[
+        key(
+            "template",
+            Fixed(&Text),
+            "The file name of the template, in the folder templates.",
+        )
+        .required()
+        .like(&["\"site.conf.j2\""]),
+        key(
+            "for_each",
+            Fixed(&Word(&["services", "networks", "volumes", "dags"])),
+            "There is one file for each of these.",
+        ),
+        key("values", Map(&Any), "What the template sees as `values`.")
+            .like(&["{ domain = \"example.org\" }"]),
+    ]],
+);
