@@ -115,6 +115,22 @@ pub fn format_duration(duration: Duration) -> String {
     }
 }
 
+/// Writes a float as Compose does: the shortest digits, with an exponent for the very large and the very small.
+pub fn format_float(number: f64) -> String {
+    // From this power of ten on Go writes an exponent.
+    const LARGEST_POWER: i32 = 6;
+    let scientific = format!("{number:e}");
+    let Some((digits, exponent)) = scientific.split_once('e') else {
+        return scientific;
+    };
+    let power: i32 = exponent.parse().unwrap_or_default();
+    if (-4..LARGEST_POWER).contains(&power) || number == 0.0 {
+        return number.to_string();
+    }
+    let sign = if power < 0 { '-' } else { '+' };
+    format!("{digits}e{sign}{:02}", power.abs())
+}
+
 impl Bytes {
     /// Parses a size as Compose does: `512m`, `1.5GiB`, `64kb`, `1024`; every unit is binary.
     ///

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use indexmap::IndexMap;
 
-use crate::model::{FileRole, Minds, Operator, Segment, Sources, TemplateText, Variable};
+use crate::model::{
+    FileRole, Minds, Operator, Segment, Sources, TemplateText, Variable, format_float,
+};
 
 use super::env_file::{self, EnvEntry, EnvMistake};
 use super::tree::{Node, Site, TextState, Value};
@@ -335,7 +337,7 @@ pub(super) fn scalar(node: &Node) -> Option<String> {
             _ => text.known().map(str::to_owned),
         },
         Value::Integer { value, .. } => Some(value.to_string()),
-        Value::Float(value) => Some(value.to_string()),
+        Value::Float(value) => Some(format_float(*value)),
         Value::Bool(value) => Some(value.to_string()),
         Value::Date(date) => Some(date.to_string()),
         Value::Table(_) | Value::List(_) | Value::Null | Value::Poison => None,

@@ -55,10 +55,16 @@ const TEXTS: [&str; 22] = [
     "name",
 ];
 
+/// Of maps, those in which a key without a value takes it from the environment.
+const KEEP_NULL: [&str; 3] = ["environment", "args", "ssh"];
+
 /// Converts a value. A null in a map is left out, as Compose takes it for absent.
 pub(super) fn convert(node: &Node, key: &str) -> Item {
+    if key.starts_with("x-") {
+        return as_it_is(node);
+    }
     if PAIRS.contains(&key) && !matches!(node.value, Value::Scalar { .. }) {
-        return pairs(node, key == "environment" || key == "args");
+        return pairs(node, KEEP_NULL.contains(&key));
     }
     match &node.value {
         Value::Scalar { text, is_plain } => scalar(text, *is_plain, key, node.at),
@@ -71,6 +77,24 @@ pub(super) fn convert(node: &Node, key: &str) -> Item {
                 .iter()
                 .filter(|(_, inner)| !inner.is_null())
                 .map(|(key, inner)| (key.clone(), convert(inner, key)));
+            Item::new(Toml::Table(entries.collect()), node.at)
+        }
+    }
+}
+
+/// Converts what no key gives a meaning to: what an extension key holds.
+fn as_it_is(node: &Node) -> Item {
+    match &node.value {
+        Value::Scalar { .. } if node.is_null() => Item::null(node.at),
+        Value::Scalar { text, is_plain } => scalar(text, *is_plain, "", node.at),
+        Value::List(items) => {
+            let items = items.iter().map(as_it_is).collect();
+            Item::new(Toml::List(items), node.at)
+        }
+        Value::Map(map) => {
+            let entries = map
+                .iter()
+                .map(|(key, inner)| (key.clone(), as_it_is(inner)));
             Item::new(Toml::Table(entries.collect()), node.at)
         }
     }

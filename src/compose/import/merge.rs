@@ -3,12 +3,13 @@
 use super::yaml::{Map, Mark, Node, Value};
 
 /// Attributes that are a list of `KEY=value` or a map.
-pub(super) const PAIRS: [&str; 10] = [
+pub(super) const PAIRS: [&str; 11] = [
     "environment",
     "labels",
     "annotations",
     "sysctls",
     "args",
+    "ssh",
     "driver_opts",
     "options",
     "storage_opt",

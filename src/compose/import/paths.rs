@@ -77,9 +77,6 @@ pub(super) fn rebase_service(service: &mut Node, folder: &Path) {
             _ => any(node, folder),
         });
     }
-    at(service, &["credential_spec", "file"], |node| {
-        any(node, folder)
-    });
     at(service, &["develop", "watch"], |node| {
         each(Some(node), |rule| {
             at(rule, &["path"], |node| any(node, folder))

@@ -1,5 +1,7 @@
 //! What a plain scalar of YAML means to Compose's reader: numbers, truth values, texts.
 
+use crate::model::format_float;
+
 /// A scalar by its type.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Scalar {
@@ -60,27 +62,10 @@ pub(super) fn as_text(text: &str) -> Option<String> {
         Scalar::Null => None,
         Scalar::Bool(value) => Some(value.to_string()),
         Scalar::Integer(number) => Some(number.to_string()),
-        Scalar::Float(number) => Some(float_text(number)),
+        Scalar::Float(number) => Some(format_float(number)),
         Scalar::Text => Some(text.to_owned()),
     }
 }
-
-/// Writes a float as Compose does: the shortest digits, with an exponent for the very large and the very small.
-fn float_text(number: f64) -> String {
-    let scientific = format!("{number:e}");
-    let Some((digits, exponent)) = scientific.split_once('e') else {
-        return scientific;
-    };
-    let power: i32 = exponent.parse().unwrap_or_default();
-    if (-4..LARGEST_POWER).contains(&power) || number == 0.0 {
-        return number.to_string();
-    }
-    let sign = if power < 0 { '-' } else { '+' };
-    format!("{digits}e{sign}{:02}", power.abs())
-}
-
-/// From this power of ten on Go writes an exponent.
-const LARGEST_POWER: i32 = 6;
 
 #[cfg(test)]
 mod tests {

@@ -177,6 +177,8 @@ struct Open {
     node: Node,
     /// The key that waits for its value, with its line.
     key: Option<(String, usize)>,
+    /// Whether that key is `<<`, whose value is merged in.
+    merges: bool,
     /// What merge keys bring, in their order.
     merged: Vec<Node>,
     anchor: usize,
@@ -288,6 +290,7 @@ impl Builder<'_> {
         self.open.push(Open {
             node,
             key: None,
+            merges: false,
             merged: Vec::new(),
             anchor,
             nodes_before,
@@ -344,10 +347,14 @@ impl Builder<'_> {
             Value::List(items) => items.push(node),
             Value::Map(map) => match open.key.take() {
                 None => match node.value {
-                    Value::Scalar { text, .. } => open.key = Some((text, place.0)),
+                    // A quoted `<<` is a key like any other.
+                    Value::Scalar { text, is_plain } => {
+                        open.merges = is_plain && text == "<<";
+                        open.key = Some((text, place.0));
+                    }
                     _ => return Err(self.error(place.0, place.1, "a key that is no text")),
                 },
-                Some((key, _)) if key == "<<" => open.merged.push(node),
+                Some(_) if open.merges => open.merged.push(node),
                 Some((key, line)) => {
                     if let Some(first) = map.get(&key) {
                         let message = format!(
