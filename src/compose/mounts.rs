@@ -114,6 +114,8 @@ fn socket_mount(socket: &Socket) -> MountSpec {
 /// Returns the path of a socket inside a container.
 pub fn socket_target(socket: &Socket) -> String {
     let path = socket.target.as_ref().unwrap_or(&socket.path);
+    // Doubled slashes go, as the engine takes them off.
+    let path: std::path::PathBuf = path.components().collect();
     path.to_string_lossy().into_owned()
 }
 

@@ -181,12 +181,19 @@ fn json_text(value: &Value, indent: Rest<usize>) -> Result<String, Error> {
     Ok(text.replace('\n', &format!("\n{margin}")))
 }
 
-/// Makes a text fit into one comment line: every control character and line separator becomes a space.
+/// Makes a text fit into one comment line: every control character, line separator and character that YAML forbids
+/// becomes a space.
 fn comment(value: &Value) -> Result<String, Error> {
     let text = match defined(value)? {
         serde_json::Value::String(text) => text,
         other => other.to_string(),
     };
-    let breaks = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}');
+    let breaks = |c: char| {
+        c.is_control()
+            || matches!(
+                c,
+                '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}'
+            )
+    };
     Ok(text.replace(breaks, " "))
 }

@@ -164,6 +164,9 @@ pub(super) fn lay(root: &mut Node, told: &mut Vec<Diagnostic>) {
                 path.push("docker");
                 lay_one(docker, base, &mixins, &SERVICE_ONLY, &path, told);
             }
+            if let Some(exec) = child(task, "exec") {
+                settle(exec, &path, told);
+            }
         }
     }
 }

@@ -328,13 +328,17 @@ pub(super) fn settle(node: &mut Node, path: &[&str], told: &mut Vec<Diagnostic>)
         }
         apply(node, operation, path, told);
     }
-    if let Value::Table(table) = &mut node.value {
-        table.retain(|_, inner| !inner.is_mark("reset"));
-        for (key, inner) in table.iter_mut() {
-            let mut deeper = path.to_vec();
-            deeper.push(key);
-            settle(inner, &deeper, told);
+    match &mut node.value {
+        Value::Table(table) => {
+            table.retain(|_, inner| !inner.is_mark("reset"));
+            for (key, inner) in table.iter_mut() {
+                let mut deeper = path.to_vec();
+                deeper.push(key);
+                settle(inner, &deeper, told);
+            }
         }
+        Value::List(items) => items.iter_mut().for_each(|item| settle(item, path, told)),
+        _ => {}
     }
 }
 

@@ -94,7 +94,8 @@ fn task_view(
     map.put_some("execution_timeout", task.execution_timeout.map(duration));
     map.put("trigger_rule", task.trigger_rule.name());
     map.put("priority_weight", task.priority_weight);
-    if !task.skip_on_exit_code.is_empty() {
+    // Without any, the default of a bash task would come back.
+    if !task.skip_on_exit_code.is_empty() || matches!(task.kind, TaskKind::Bash(_)) {
         map.put("skip_on_exit_code", task.skip_on_exit_code.clone());
     }
     map.put(task.kind.name(), kind_view(stack, &task.kind, rebase));
