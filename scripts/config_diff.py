@@ -102,6 +102,9 @@ def service(s, loose):
         nets = {n: None for n in nets}
     if isinstance(nets, dict):
         s["networks"] = {k: (v or {"(attached)": True}) for k, v in nets.items()}
+    models = s.get("models")
+    if isinstance(models, dict):
+        s["models"] = {k: (v or {"(used)": True}) for k, v in models.items()}
     vols = []
     for v in s.get("volumes") or []:
         if isinstance(v, dict):

@@ -1,0 +1,161 @@
+//! Two hundred random stacks through the real `docker compose config`, of both generations. Each is written twice: by stackgen as
+//! YAML, and as JSON by a writer that knows nothing of stackgen. Compose has to find them equal.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::{Map, Value, json};
+
+use crate::round_trip::{file, files_of, stack_of};
+use crate::texts::ENVIRONMENT;
+use crate::tree::Tree;
+
+/// Returns the compose file of a tree: its sections that Compose knows, and in them its keys.
+pub fn compose_json(tree: &Tree) -> Value {
+    let mut file = Map::new();
+    let name = tree.get("stack").and_then(|stack| stack.get("name"));
+    file.insert(
+        "name".to_owned(),
+        name.map_or(Value::Null, |name| name.to_json("name")),
+    );
+    for section in [
+        "services", "networks", "volumes", "configs", "secrets", "models",
+    ] {
+        if let Some(entries) = tree.get(section) {
+            file.insert(section.to_owned(), entries.to_json(section));
+        }
+    }
+    let services = file.get_mut("services").and_then(Value::as_object_mut);
+    for service in services
+        .into_iter()
+        .flat_map(|services| services.values_mut())
+    {
+        let service = service.as_object_mut().unwrap();
+        for own in ["oneshot", "rerun", "sockets"] {
+            service.shift_remove(own);
+        }
+        if let Some(Value::Object(dependencies)) = service.get_mut("depends_on") {
+            dependencies.values_mut().for_each(long_dependency);
+        }
+    }
+    let mut file = Value::Object(file);
+    let fixed = tree.get("vars").and_then(|vars| vars.get("FIXED"));
+    if let Some(Tree::Text(fixed)) = fixed {
+        fill(&mut file, fixed);
+    }
+    file
+}
+
+/// `"healthy"` in place of a table is stackgen's own.
+fn long_dependency(dependency: &mut Value) {
+    let condition = match dependency.as_str() {
+        Some("started") => "service_started",
+        Some("completed") => "service_completed_successfully",
+        _ => return,
+    };
+    *dependency = json!({ "condition": condition });
+}
+
+/// Puts the constant in its place.
+fn fill(value: &mut Value, fixed: &str) {
+    match value {
+        Value::String(text) => *text = text.replace("${FIXED}", fixed),
+        Value::Array(items) => items.iter_mut().for_each(|item| fill(item, fixed)),
+        Value::Object(map) => map.values_mut().for_each(|item| fill(item, fixed)),
+        _ => {}
+    }
+}
+
+/// JSON may hold characters that YAML has to escape, and Compose reads it as YAML.
+fn escaped(c: char) -> String {
+    match c {
+        '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' => {
+            format!("\\u{:04x}", u32::from(c))
+        }
+        '\u{10ffff}' => "\\U0010ffff".to_owned(),
+        c => c.to_string(),
+    }
+}
+
+/// Takes out what has no twin in a compose file: sockets, which become mounts.
+fn without_own(tree: &Tree) -> Tree {
+    let mut tree = tree.clone();
+    for section in ["sockets", "dags", "policy"] {
+        tree.remove(section);
+    }
+    for service in tree
+        .get_mut("services")
+        .into_iter()
+        .flat_map(Tree::values_mut)
+    {
+        service.remove("sockets");
+    }
+    tree
+}
+
+/// Both generations of docker compose; none where a machine without Docker is meant.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "where the programs are, the environment says"
+)]
+pub fn peers() -> Vec<PathBuf> {
+    if std::env::var_os("STACKGEN_TEST_NO_DOCKER").is_some() {
+        return Vec::new();
+    }
+    let folder = std::env::var_os("STACKGEN_PEERS").map_or_else(
+        || Path::new(env!("CARGO_TARGET_TMPDIR")).join("peers"),
+        PathBuf::from,
+    );
+    let found = ["docker-compose-2", "docker-compose-5"].map(|name| folder.join(name));
+    if !found.iter().all(|peer| peer.exists()) {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/peers.sh");
+        let made = Command::new(script).arg(&folder).status();
+        assert!(made.is_ok_and(|status| status.success()), "no peers");
+    }
+    found.into()
+}
+
+/// Compares both files of a stack in meaning, in a folder of the test's own.
+///
+/// # Errors
+/// What Compose says to them, or where it finds them different.
+#[expect(clippy::disallowed_methods, reason = "Compose reads files")]
+pub fn check(tree: &Tree, peer: &Path, place: &Path) -> Result<(), String> {
+    let tree = without_own(tree);
+    let stack = stack_of(&tree).map_err(|failure| failure.to_string())?;
+    let files = files_of(&stack.template);
+    let yaml = file(&files, "docker-compose.yml");
+    std::fs::create_dir_all(place.join("generated")).unwrap();
+    for (name, text) in [
+        ("first.env", "FROM_FILE=1\n"),
+        ("second.env", "FROM_FILE='2 # x'\n"),
+        ("odd name#.env", "RAW='x'\n"),
+    ] {
+        std::fs::write(place.join(name), text).unwrap();
+    }
+    std::fs::write(place.join("some.labels"), "from.file=x\n").unwrap();
+    let json = serde_json::to_string_pretty(&compose_json(&tree)).unwrap();
+    let json: String = json.chars().map(escaped).collect();
+    std::fs::write(place.join("compose.json"), &json).unwrap();
+    std::fs::write(place.join("generated/docker-compose.yml"), yaml).unwrap();
+    let output = Command::new("python3")
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/config_diff.py"))
+        .args(["compose.json", "generated/docker-compose.yml"])
+        .args(["--b-directory", "generated", "--compose"])
+        .arg(peer)
+        .env_remove("COMPOSE_PROFILES")
+        .env_remove("UNSET")
+        .envs(ENVIRONMENT)
+        .current_dir(place)
+        .output()
+        .expect("python3 can be run");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let complaints = String::from_utf8_lossy(&output.stderr).into_owned();
+    if said == "0 differences\n" {
+        return Ok(());
+    }
+    Err(format!(
+        "{}: {said}{complaints}\n{json}\n{yaml}",
+        peer.display()
+    ))
+}

@@ -1,0 +1,126 @@
+//! What random stacks found, made small: each of these failed once.
+
+use crate::round_trip::check;
+use crate::tree::Tree;
+
+fn text(text: &str) -> Tree {
+    Tree::text(text)
+}
+
+/// A stack with one service, which has this key beside its image.
+fn service(key: &str, value: Tree) -> Tree {
+    let service = Tree::table([("image", text("busybox")), (key, value)]);
+    stack(Tree::table([("web", service)]), "FIXED", "x")
+}
+
+fn stack(services: Tree, variable: &str, value: &str) -> Tree {
+    Tree::table([
+        ("stack", Tree::table([("name", text("shop"))])),
+        ("vars", Tree::table([(variable, text(value))])),
+        ("services", services),
+    ])
+}
+
+/// The service, and a DAG with one task of this kind.
+fn task(key: &str, value: Tree, more: Tree) -> Tree {
+    let mut task = Tree::table([(key, value)]);
+    for (key, value) in more.entries() {
+        task.put(key, value.clone());
+    }
+    let mut tree = service("tty", Tree::Flag(true));
+    let tasks = Tree::table([("a", task)]);
+    let dag = Tree::table([("tasks", tasks)]);
+    tree.put("dags", Tree::table([("d", dag)]));
+    tree
+}
+
+fn survives(tree: &Tree) {
+    assert_eq!(check(tree), Ok(()), "{}", tree.to_toml());
+}
+
+#[test]
+fn a_quoted_merge_key_is_a_key_like_any_other() {
+    survives(&service("environment", Tree::table([("<<", text("x"))])));
+}
+
+#[test]
+fn an_ssh_key_without_a_value_is_imported() {
+    let ssh = Tree::table([("ssh", Tree::List(vec![text("default")]))]);
+    survives(&service("build", ssh));
+}
+
+#[test]
+fn an_extension_key_is_imported_as_it_is() {
+    let any = Tree::table([("labels", Tree::List(Vec::new())), ("init", text("yes"))]);
+    survives(&service("x-own", any));
+}
+
+#[test]
+fn the_file_of_a_credential_spec_is_no_path_of_the_project() {
+    survives(&service(
+        "credential_spec",
+        Tree::table([("file", text("spec.json"))]),
+    ));
+}
+
+#[test]
+fn a_path_in_a_default_is_imported_from_where_it_is_meant() {
+    survives(&service(
+        "volumes",
+        Tree::List(vec![text("${UNSET:-./data}:/data")]),
+    ));
+    let secret = Tree::table([("file", text("${UNSET:-./dir}/x"))]);
+    let mut tree = service("secrets", Tree::List(vec![text("s")]));
+    tree.put("secrets", Tree::table([("s", secret)]));
+    survives(&tree);
+}
+
+#[test]
+fn nothing_is_nothing_in_a_hook_and_in_an_exec_task_too() {
+    let environment = Tree::table([("A", Tree::Null)]);
+    let hook = Tree::table([("command", text("a")), ("environment", environment.clone())]);
+    survives(&service("pre_stop", Tree::List(vec![hook])));
+    let exec = Tree::table([
+        ("service", text("web")),
+        ("command", text("a")),
+        ("environment", environment),
+    ]);
+    survives(&task("exec", exec, Tree::Table(Vec::new())));
+}
+
+#[test]
+fn a_constant_with_braces_or_lines_renders_as_itself() {
+    for constant in ["$${", "a}b", "a\nb", "{{ x }}", "${UNSET:-y}"] {
+        let web = Tree::table([
+            ("image", text("busybox")),
+            ("user", text("u ${C} ${C:-d} ${C?m} ${C:+s}")),
+        ]);
+        survives(&stack(Tree::table([("web", web)]), "C", constant));
+    }
+}
+
+#[test]
+fn no_exit_code_skips_where_none_was_meant_to() {
+    let codes = Tree::table([("skip_on_exit_code", Tree::List(Vec::new()))]);
+    survives(&task("bash", text("true"), codes));
+}
+
+#[test]
+fn a_description_breaks_no_comment() {
+    let mut tree = service("tty", Tree::Flag(true));
+    tree.get_mut("stack")
+        .unwrap()
+        .put("description", text("a\u{fffe}b\u{2028}c\nd"));
+    survives(&tree);
+}
+
+#[test]
+fn the_target_of_a_socket_is_a_clean_path() {
+    let mut tree = service("sockets", Tree::List(vec![text("s")]));
+    let socket = Tree::table([
+        ("path", text("/run/s.sock")),
+        ("target", text("/run/.//x/")),
+    ]);
+    tree.put("sockets", Tree::table([("s", socket)]));
+    survives(&tree);
+}

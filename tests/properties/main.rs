@@ -1,0 +1,113 @@
+//! Random stacks and random texts, through everything that reads and writes them.
+//!
+//! A stack is made of a number, its seed, so that a gate always sees the same ones. `STACKGEN_PROPERTY_SEED=N` begins with another,
+//! `STACKGEN_PROPERTY_CASES=N` checks more or fewer in each test, and a failure names the seed to begin with.
+
+#![allow(missing_docs, unreachable_pub, clippy::unwrap_used)]
+
+mod config;
+mod container;
+mod dag;
+mod dice;
+mod found;
+mod maker;
+mod round_trip;
+mod service;
+mod shrink;
+mod stack;
+mod texts;
+mod tree;
+
+use round_trip::check;
+
+/// How many stacks one test renders and reads back; there are eight of these tests.
+const CASES: u64 = 1_250;
+
+/// How many stacks one test shows to Compose; there are four of these tests.
+const BY_COMPOSE: u64 = 50;
+
+#[expect(clippy::disallowed_methods, reason = "who explores names seeds")]
+fn number(name: &str, default: u64) -> u64 {
+    let text = std::env::var(name).ok();
+    text.map_or(default, |text| text.parse().expect("it is a number"))
+}
+
+/// The seeds of one of the tests that share `cases` a test.
+fn seeds(part: u64, cases: u64) -> std::ops::Range<u64> {
+    let cases = number("STACKGEN_PROPERTY_CASES", cases);
+    let first = number("STACKGEN_PROPERTY_SEED", 0) + part * cases;
+    first..first + cases
+}
+
+/// How many failures are told at once.
+const TOLD: usize = 8;
+
+/// Checks the stacks of one test.
+fn survive(part: u64) {
+    let mut told = Vec::new();
+    for seed in seeds(part, CASES) {
+        let tree = stack::stack(seed);
+        let Err(failure) = check(&tree) else { continue };
+        let small = shrink::shrink(&tree, &|tree| {
+            check(tree).is_err_and(|other| other.is_like(&failure))
+        });
+        let failure = check(&small).err().unwrap_or(failure);
+        told.push(format!(
+            "STACKGEN_PROPERTY_SEED={seed}\n{}\n{failure}",
+            small.to_toml()
+        ));
+        if told.len() == TOLD {
+            break;
+        }
+    }
+    assert!(told.is_empty(), "{}", told.join("\n\n"));
+}
+
+/// Checks the stacks that one test shows to both generations of Compose.
+fn mean_the_same_to_compose(part: u64) {
+    let place =
+        std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("properties-{part}"));
+    let mut told = Vec::new();
+    for seed in seeds(part, BY_COMPOSE) {
+        let tree = stack::stack(seed);
+        for peer in config::peers() {
+            if let Err(failure) = config::check(&tree, &peer, &place) {
+                told.push(format!("STACKGEN_PROPERTY_SEED={seed}\n{failure}"));
+                break;
+            }
+        }
+        if told.len() == TOLD {
+            break;
+        }
+    }
+    assert!(told.is_empty(), "{}", told.join("\n\n"));
+}
+
+/// Writes a test for each part, so that a runner can spread them.
+macro_rules! parts {
+    ($check:ident: $($name:ident = $part:literal),*) => {$(
+        #[test]
+        #[ignore = "takes minutes: cargo nextest run --test properties --run-ignored all"]
+        fn $name() {
+            $check($part);
+        }
+    )*};
+}
+
+parts!(survive:
+    random_stacks_survive_rendering_and_reading_1 = 0,
+    random_stacks_survive_rendering_and_reading_2 = 1,
+    random_stacks_survive_rendering_and_reading_3 = 2,
+    random_stacks_survive_rendering_and_reading_4 = 3,
+    random_stacks_survive_rendering_and_reading_5 = 4,
+    random_stacks_survive_rendering_and_reading_6 = 5,
+    random_stacks_survive_rendering_and_reading_7 = 6,
+    random_stacks_survive_rendering_and_reading_8 = 7
+);
+
+parts!(mean_the_same_to_compose:
+    random_stacks_mean_the_same_to_both_generations_of_compose_1 = 0,
+    random_stacks_mean_the_same_to_both_generations_of_compose_2 = 1,
+    random_stacks_mean_the_same_to_both_generations_of_compose_3 = 2,
+    random_stacks_mean_the_same_to_both_generations_of_compose_4 = 3
+);
