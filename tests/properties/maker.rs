@@ -358,7 +358,7 @@ pub fn path(m: &mut Maker) -> Tree {
         "./é/🦀",
         "./$$x",
         "/null",
-        "${WORD}/sub",
+        "${UNSET:-/srv}/sub",
         "./${WORD}",
         "${UNSET:-./dir}/x",
         "./1e3",
