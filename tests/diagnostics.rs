@@ -177,10 +177,11 @@ fn the_short_form_and_json_name_the_place() {
 }
 
 /// Codes whose example cannot be shown by one stack.toml alone: env files, includes and options have a part in them.
-const NOT_BY_ONE_FILE: [Code; 4] = [
+const NOT_BY_ONE_FILE: [Code; 5] = [
     Code::BadTemplate,
     Code::BadEnvFile,
     Code::MissingInclude,
+    Code::TooLarge,
     Code::UnknownOverlay,
 ];
 

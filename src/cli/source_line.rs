@@ -7,6 +7,9 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 use crate::model::{FileRole, Sources, is_secret_name, mask_url_passwords};
 use crate::stackfile::Annotation;
 
+/// A longer line is described and not shown: what is secret in it could not be told from a part of it, and all of it is too much.
+const LONGEST: usize = 8 * 1024;
+
 /// A line as it is shown, and what of it is marked, in columns of the terminal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Excerpt {
@@ -24,6 +27,14 @@ pub(super) fn excerpt(sources: &Sources, at: &Annotation, room: usize) -> Option
     let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
     let line = text[line_start..].lines().next().unwrap_or_default();
     let number = text[..line_start].matches('\n').count() + 1;
+    if line.len() > LONGEST {
+        return Some(Excerpt {
+            number,
+            text: format!("(a line of {} bytes)", line.len()),
+            column: 0,
+            width: 1,
+        });
+    }
     let from = (start - line_start).min(line.len());
     let to = at
         .span

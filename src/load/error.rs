@@ -25,6 +25,30 @@ pub enum LoadError {
         /// The file.
         path: PathBuf,
     },
+    /// Something stands in place of a file.
+    #[error("{} is not a file", path.display())]
+    NotAFile {
+        /// The path.
+        path: PathBuf,
+    },
+    /// All files of a stack together are larger than any stack needs.
+    #[error("with {} the files of this stack are larger than 16 MiB", path.display())]
+    TooMuch {
+        /// The file that was too much.
+        path: PathBuf,
+    },
+    /// There are more files than any stack has.
+    #[error("{} is one file too many: a stack may include 2000", path.display())]
+    TooMany {
+        /// The first file that was left out.
+        path: PathBuf,
+    },
+    /// A pattern goes through more folders, or is longer, than any include needs.
+    #[error("[stack] include has a pattern that goes too far: {}", pattern.chars().take(100).collect::<String>())]
+    PatternTooWide {
+        /// The pattern.
+        pattern: String,
+    },
     /// A file is no text.
     #[error("{} is not UTF-8: byte {at} begins no character", path.display())]
     NotUtf8 {
@@ -62,6 +86,13 @@ impl LoadError {
             }
             Self::Missing { named_by, .. } => Some(format!("{named_by} names it")),
             Self::TooLarge { .. } => Some("no file of a stack may exceed 4 MiB".to_owned()),
+            Self::NotAFile { .. } => Some("a pipe, a device or a folder stands there".to_owned()),
+            Self::TooMuch { .. } | Self::TooMany { .. } => {
+                Some("do its include patterns match more than they are meant to?".to_owned())
+            }
+            Self::PatternTooWide { .. } => {
+                Some("name the folder of the files, as in \"services/*.toml\"".to_owned())
+            }
             Self::NotUtf8 { .. } => Some("save it as UTF-8".to_owned()),
             Self::BadPattern { .. } => Some("as in include = [\"services/*.toml\"]".to_owned()),
             Self::Read { .. } => None,

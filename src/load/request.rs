@@ -5,10 +5,17 @@ use std::path::{Component, Path, PathBuf};
 
 use toml::{Table, Value};
 
-use crate::model::{FileRole, SourceFile, Sources};
+use crate::model::{FileRole, SourceFile, Sources, TomlBudget};
 
 use super::LoadError;
-use super::text::read_text;
+use super::text::{ReadBudget, read_text};
+
+/// How many entries of folders the patterns of one stack may look at.
+const ENTRIES: usize = 100_000;
+/// As how many entries a pattern itself counts.
+const PATTERN_ENTRIES: usize = 100;
+/// No pattern may be longer.
+const PATTERN_BYTES: usize = 1_000;
 
 /// Which stack to load.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,10 +51,11 @@ pub fn load(request: &Request, fill: FillPaths<'_>) -> Result<Sources, LoadError
     let text = read_text(&main)?.ok_or_else(missing)?;
     let name = main.file_name().map_or_else(|| main.clone(), PathBuf::from);
     let mut loading = Loading::new(folder, request.environment.clone());
+    let raw = loading.raw_table(&text);
     loading.push(name, FileRole::Main, Some(text));
-    let raw = loading.raw[0].clone();
     loading.read_includes(&raw)?;
     loading.read_stack_env(&raw)?;
+    loading.raw.push(raw);
     loading.read_service_env(fill)?;
     loading.read_templates()?;
     Ok(loading.sources)
@@ -74,7 +82,7 @@ pub fn process_environment() -> BTreeMap<String, String> {
 fn find_main(request: &Request) -> Result<PathBuf, LoadError> {
     if let Some(file) = &request.file {
         let path = request.directory.join(file);
-        return if path.is_file() {
+        return if path.exists() {
             Ok(path)
         } else {
             Err(LoadError::Missing {
@@ -104,24 +112,13 @@ fn files_of(folder: &Path) -> Result<Vec<PathBuf>, LoadError> {
     let mut paths = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
-        if path.is_file() {
+        // A pipe stays, so that it is told; a link to nothing is what some editors lock files with.
+        if path.exists() && !path.is_dir() {
             paths.push(path);
         }
     }
     paths.sort();
     Ok(paths)
-}
-
-/// Returns what can be read of a TOML text; what is wrong with it is said elsewhere. A text without the words that name other files is
-/// not parsed here at all, which halves the reading of a large one; only an escape could hide such a word in a quoted key.
-fn raw_table(text: &str) -> Table {
-    if !["include", "env_file", "\\"]
-        .iter()
-        .any(|word| text.contains(word))
-    {
-        return Table::new();
-    }
-    toml::from_str(text).unwrap_or_default()
 }
 
 /// Returns a list of texts, or one text as a list.
@@ -139,6 +136,10 @@ fn texts(value: Option<&Value>) -> Vec<String> {
 struct Loading {
     sources: Sources,
     raw: Vec<Table>,
+    read: ReadBudget,
+    words: TomlBudget,
+    /// How many entries of folders were looked at.
+    seen: usize,
 }
 
 impl Loading {
@@ -150,12 +151,29 @@ impl Loading {
                 environment,
             },
             raw: Vec::new(),
+            read: ReadBudget::default(),
+            words: TomlBudget::default(),
+            seen: 0,
+        }
+    }
+
+    /// Returns what can be read of a TOML text; what is wrong with it is said elsewhere. A text without the words that name other files
+    /// is not parsed here at all, which halves the reading of a large one; only an escape could hide such a word in a quoted key.
+    fn raw_table(&mut self, text: &str) -> Table {
+        let words = ["include", "env_file", "\\"];
+        if !words.iter().any(|word| text.contains(word)) {
+            return Table::new();
+        }
+        match self.words.take(text) {
+            Ok(()) => toml::from_str(text).unwrap_or_default(),
+            Err(_) => Table::new(),
         }
     }
 
     fn push(&mut self, path: PathBuf, role: FileRole, text: Option<String>) {
-        if let (FileRole::Main | FileRole::Include, Some(text)) = (role, &text) {
-            self.raw.push(raw_table(text));
+        if let (FileRole::Include, Some(text)) = (role, &text) {
+            let raw = self.raw_table(text);
+            self.raw.push(raw);
         }
         self.sources.files.push(SourceFile {
             path,
@@ -178,11 +196,7 @@ impl Loading {
             let paths = self.expand(&pattern)?;
             for path in paths {
                 if seen.insert(path.clone()) {
-                    let text = if path.is_dir() {
-                        None
-                    } else {
-                        read_text(&path)?
-                    };
+                    let text = self.read.read(&path)?;
                     let shown = self.shown(&path);
                     self.push(shown, FileRole::Include, text);
                 }
@@ -193,10 +207,18 @@ impl Loading {
 
     /// Returns the files that a pattern of `include` means; a plain name means that file, whether it is there or not. A pattern is matched
     /// against paths as they would be written in stack.toml: the folder's own path may hold what looks like a wildcard.
-    fn expand(&self, pattern: &str) -> Result<Vec<PathBuf>, LoadError> {
+    fn expand(&mut self, pattern: &str) -> Result<Vec<PathBuf>, LoadError> {
         let has_wildcard = |text: &str| text.contains(['*', '?', '[', '{']);
         if !has_wildcard(pattern) {
             return Ok(vec![self.sources.folder.join(pattern)]);
+        }
+        let too_wide = || LoadError::PatternTooWide {
+            pattern: pattern.to_owned(),
+        };
+        // Alternatives and stars cost the matcher more than they are long.
+        self.seen += PATTERN_ENTRIES;
+        if pattern.len() > PATTERN_BYTES || self.seen > ENTRIES {
+            return Err(too_wide());
         }
         // Without `./`, which no path below has.
         let parts = Path::new(pattern).components();
@@ -221,7 +243,12 @@ impl Loading {
         let mut folders = vec![fixed];
         while let Some(folder) = folders.pop() {
             let at = self.sources.folder.join(&folder);
-            let files = files_of(&at)?.into_iter();
+            let files = files_of(&at)?;
+            self.seen += files.len() + 1;
+            if self.seen > ENTRIES {
+                return Err(too_wide());
+            }
+            let files = files.into_iter();
             found.extend(files.filter(|path| glob.is_match(below(&folder, path))));
             if folder.components().count() + 1 < depth {
                 let inner = folders_of(&at)?;
@@ -235,7 +262,7 @@ impl Loading {
     fn read_templates(&mut self) -> Result<(), LoadError> {
         for path in files_of(&self.sources.folder.join("templates"))? {
             if path.extension().is_some_and(|extension| extension == "j2") {
-                let text = read_text(&path)?;
+                let text = self.read.read(&path)?;
                 let shown = self.shown(&path);
                 self.push(shown, FileRole::Template, text);
             }
@@ -252,12 +279,12 @@ impl Loading {
         };
         for path in paths {
             let path = self.sources.folder.join(path);
-            let text = read_text(&path)?;
+            let text = self.read.read(&path)?;
             let shown = self.shown(&path);
             self.push(shown, FileRole::StackEnv, text);
         }
         let example = self.sources.folder.join(".env.example");
-        if let Some(text) = read_text(&example)? {
+        if let Some(text) = self.read.read(&example)? {
             self.push(".env.example".into(), FileRole::EnvExample, Some(text));
         }
         Ok(())
@@ -275,11 +302,7 @@ impl Loading {
         }
         for path in paths {
             let path = self.sources.folder.join(path);
-            let text = if path.is_dir() {
-                None
-            } else {
-                read_text(&path)?
-            };
+            let text = self.read.read(&path)?;
             let shown = self.shown(&path);
             self.push(shown, FileRole::ServiceEnv, text);
         }
@@ -347,7 +370,7 @@ mod tests {
                 std::fs::create_dir_all(path.parent().unwrap()).unwrap();
                 std::fs::write(path, "").unwrap();
             }
-            let loading = Loading::new(folder.clone(), BTreeMap::new());
+            let mut loading = Loading::new(folder.clone(), BTreeMap::new());
             for (pattern, files) in [
                 ("services/*.toml", vec!["services/a.toml"]),
                 ("./services/*.toml", vec!["services/a.toml"]),

@@ -1,7 +1,10 @@
 //! The checks that make parts a stack.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
+use std::hash::Hash;
 
+use indexmap::IndexMap;
 use petgraph::algo::tarjan_scc;
 use petgraph::graph::DiGraph;
 
@@ -11,6 +14,9 @@ use super::{
     Attachment, Condition, ContainerOptions, Dag, Form, Healthcheck, KeyPath, Mount, MountSource,
     Port, Problem, ProblemKind, Service, ServiceName, Stack, StackParts, TaskKind,
 };
+
+/// Up to how many problems the names are kept that an unknown one may have been meant for.
+const SUGGESTED: usize = 100;
 
 impl<F: Form> Stack<F> {
     /// Checks the parts against each other and puts them together.
@@ -53,24 +59,30 @@ impl<F: Form> Checks<'_, F> {
     }
 
     /// Tells a name that nothing bears.
-    fn known<'n>(
+    fn known<N, T>(
         &mut self,
         kind: &'static str,
         name: &str,
-        names: impl Iterator<Item = &'n str>,
+        table: &IndexMap<N, T>,
         at: impl FnOnce() -> KeyPath,
-    ) {
-        let known: Vec<String> = names.map(str::to_owned).collect();
-        if !known.iter().any(|other| other == name) {
-            let name = name.to_owned();
-            self.tell(at(), ProblemKind::Unknown { kind, name, known });
+    ) where
+        N: Borrow<str> + Hash + Eq,
+    {
+        if table.contains_key(name) {
+            return;
         }
+        // So many names for each of many problems would be quadratic.
+        let known = match self.problems.len() < SUGGESTED {
+            true => table.keys().map(|name| name.borrow().to_owned()).collect(),
+            false => Vec::new(),
+        };
+        let name = name.to_owned();
+        self.tell(at(), ProblemKind::Unknown { kind, name, known });
     }
 
     fn service(&mut self, name: &str, at: impl FnOnce() -> KeyPath) {
-        let parts = self.stack.parts();
-        let names = parts.services.keys().map(ServiceName::as_str);
-        self.known("service", name, names, at);
+        let services = &self.stack.parts().services;
+        self.known("service", name, services, at);
     }
 
     fn services(&mut self) {
@@ -127,7 +139,7 @@ impl<F: Form> Checks<'_, F> {
         match &options.attachment {
             Attachment::Networks(networks) => {
                 for name in networks.keys() {
-                    let names = parts.networks.keys().map(AsRef::as_ref);
+                    let names = &parts.networks;
                     self.known("network", name.as_str(), names, || {
                         path.join("networks").join(name)
                     });
@@ -141,25 +153,25 @@ impl<F: Form> Checks<'_, F> {
         }
         for (index, mount) in options.volumes.iter().enumerate() {
             if let Some(name) = F::known(mount).and_then(volume_name::<F>) {
-                let names = parts.volumes.keys().map(AsRef::as_ref);
+                let names = &parts.volumes;
                 self.known("volume", name, names, || path.join("volumes").join(index));
             }
         }
         for (index, file) in options.configs.iter().enumerate() {
-            let names = parts.configs.keys().map(AsRef::as_ref);
+            let names = &parts.configs;
             self.known("config", file.source.as_str(), names, || {
                 path.join("configs").join(index)
             });
         }
         for (index, file) in options.secrets.iter().enumerate() {
-            let names = parts.secrets.keys().map(AsRef::as_ref);
+            let names = &parts.secrets;
             self.known("secret", file.source.as_str(), names, || {
                 path.join("secrets").join(index)
             });
         }
         for (index, name) in options.sockets.iter().enumerate() {
             let at = path.join("sockets").join(index);
-            let names = parts.sockets.keys().map(AsRef::as_ref);
+            let names = &parts.sockets;
             self.known("socket", name.as_str(), names, || at.clone());
             if let Some(socket) = parts.sockets.get(name)
                 && !socket.services.is_empty()
@@ -180,7 +192,7 @@ impl<F: Form> Checks<'_, F> {
             for (task_name, task) in &dag.tasks {
                 let path = path.join(task_name);
                 for (index, other) in task.after.iter().enumerate() {
-                    let names = dag.tasks.keys().map(AsRef::as_ref);
+                    let names = &dag.tasks;
                     self.known("task", other.as_str(), names, || {
                         path.join("after").join(index)
                     });
@@ -197,7 +209,7 @@ impl<F: Form> Checks<'_, F> {
                     }
                     TaskKind::Http(http) => {
                         if let Some(network) = &http.network {
-                            let names = self.stack.networks().keys().map(AsRef::as_ref);
+                            let names = self.stack.networks();
                             self.known("network", network.as_str(), names, || {
                                 path.join("http").join("network")
                             });
@@ -228,7 +240,7 @@ impl<F: Form> Checks<'_, F> {
     fn policy(&mut self) {
         let parts = self.stack.parts();
         for (index, volume) in parts.policy.prevent_destroy.iter().enumerate() {
-            let names = parts.volumes.keys().map(AsRef::as_ref);
+            let names = &parts.volumes;
             self.known("volume", volume.as_str(), names, || {
                 key_path!["policy", "prevent_destroy", index]
             });

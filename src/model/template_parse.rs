@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Minds, Operator, Segment, TemplateText, Variable};
+use super::{DEPTH, Minds, Operator, Segment, TemplateText, VARIABLES, Variable};
 
 /// A `${…}` that is not well-formed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -21,14 +21,34 @@ pub enum TemplateError {
         /// The reference.
         text: String,
     },
+    /// References in references in references.
+    #[error("${{…}} nested deeper than {DEPTH} levels")]
+    TooDeep {
+        /// The bytes of the innermost reference that was looked at.
+        span: Range<usize>,
+    },
+    /// More references than a text may hold.
+    #[error("more than {VARIABLES} variables in one text")]
+    TooMany {
+        /// The bytes of the first one that is too much.
+        span: Range<usize>,
+    },
 }
 
 impl TemplateError {
     /// Returns the bytes that are wrong, within the text that was parsed.
     pub fn span(&self) -> Range<usize> {
         match self {
-            Self::Unclosed { span } | Self::Malformed { span, .. } => span.clone(),
+            Self::Unclosed { span }
+            | Self::Malformed { span, .. }
+            | Self::TooDeep { span }
+            | Self::TooMany { span } => span.clone(),
         }
+    }
+
+    /// Returns whether it is no slip but a bound that the text breaks.
+    pub fn is_excess(&self) -> bool {
+        matches!(self, Self::TooDeep { .. } | Self::TooMany { .. })
     }
 }
 
@@ -51,7 +71,7 @@ impl TemplateText {
     /// # Errors
     /// [`TemplateError`] for the first `${…}` that is not well-formed.
     pub fn parse(text: &str) -> Result<Self, TemplateError> {
-        parse_at(text, 0)
+        Parser { variables: 0 }.parse(text, 0, 0)
     }
 
     /// Returns a text without variables.
@@ -154,41 +174,114 @@ impl Variable {
     }
 }
 
-/// Parses a text that begins `offset` bytes into the whole.
-fn parse_at(text: &str, offset: usize) -> Result<TemplateText, TemplateError> {
-    let mut segments = Vec::new();
-    let mut plain = String::new();
-    let mut at = 0;
-    while let Some(found) = text[at..].find('$') {
-        let dollar = at + found;
-        plain.push_str(&text[at..dollar]);
-        let rest = &text[dollar + 1..];
-        if rest.starts_with('$') {
-            plain.push('$');
-            at = dollar + 2;
-            continue;
+/// What counts the references of one text.
+struct Parser {
+    variables: usize,
+}
+
+impl Parser {
+    /// Parses a text that begins `offset` bytes into the whole, within `depth` references.
+    fn parse(
+        &mut self,
+        text: &str,
+        offset: usize,
+        depth: usize,
+    ) -> Result<TemplateText, TemplateError> {
+        let mut segments = Vec::new();
+        let mut plain = String::new();
+        let mut at = 0;
+        while let Some(found) = text[at..].find('$') {
+            let dollar = at + found;
+            plain.push_str(&text[at..dollar]);
+            let rest = &text[dollar + 1..];
+            if rest.starts_with('$') {
+                plain.push('$');
+                at = dollar + 2;
+                continue;
+            }
+            let variable = if rest.starts_with('{') {
+                Some(self.braced(text, dollar, offset, depth)?)
+            } else {
+                named(rest, dollar, offset)
+            };
+            let Some((variable, end)) = variable else {
+                plain.push('$');
+                at = dollar + 1;
+                continue;
+            };
+            self.count(&variable.span)?;
+            if !plain.is_empty() {
+                segments.push(Segment::Plain(std::mem::take(&mut plain)));
+            }
+            segments.push(Segment::Variable(variable));
+            at = end;
         }
-        let variable = if rest.starts_with('{') {
-            Some(braced(text, dollar, offset)?)
-        } else {
-            named(rest, dollar, offset)
-        };
-        let Some((variable, end)) = variable else {
-            plain.push('$');
-            at = dollar + 1;
-            continue;
-        };
-        if !plain.is_empty() {
-            segments.push(Segment::Plain(std::mem::take(&mut plain)));
+        plain.push_str(&text[at..]);
+        if !plain.is_empty() || segments.is_empty() {
+            segments.push(Segment::Plain(plain));
         }
-        segments.push(Segment::Variable(variable));
-        at = end;
+        Ok(TemplateText { segments })
     }
-    plain.push_str(&text[at..]);
-    if !plain.is_empty() || segments.is_empty() {
-        segments.push(Segment::Plain(plain));
+
+    fn count(&mut self, span: &Range<usize>) -> Result<(), TemplateError> {
+        self.variables += 1;
+        if self.variables > VARIABLES {
+            return Err(TemplateError::TooMany { span: span.clone() });
+        }
+        Ok(())
     }
-    Ok(TemplateText { segments })
+
+    /// Parses `${…}` that begins at `dollar`.
+    fn braced(
+        &mut self,
+        text: &str,
+        dollar: usize,
+        offset: usize,
+        depth: usize,
+    ) -> Result<(Variable, usize), TemplateError> {
+        let start = dollar + 2;
+        let close = closing_brace(&text[start..]).ok_or(TemplateError::Unclosed {
+            span: offset + dollar..offset + text.len(),
+        })?;
+        let inner = &text[start..start + close];
+        let end = start + close + 1;
+        let span = offset + dollar..offset + end;
+        // Compose takes no line break in a reference.
+        let malformed = || TemplateError::Malformed {
+            span: span.clone(),
+            text: text[dollar..end].to_owned(),
+        };
+        let length = name_length(inner);
+        let (name, tail) = inner.split_at(length);
+        if name.is_empty() || inner.contains('\n') {
+            return Err(malformed());
+        }
+        let (minds, sign) = match tail.strip_prefix(':') {
+            Some(sign) => (Minds::UnsetOrEmpty, sign),
+            None => (Minds::Unset, tail),
+        };
+        let colon = usize::from(minds == Minds::UnsetOrEmpty);
+        if depth >= DEPTH {
+            return Err(TemplateError::TooDeep { span });
+        }
+        let mut word = || {
+            let skipped = length + colon + 1;
+            self.parse(&inner[skipped..], offset + start + skipped, depth + 1)
+        };
+        let operator = match sign.chars().next() {
+            None if tail.is_empty() => Operator::None,
+            Some('-') => Operator::Default(minds, word()?),
+            Some('?') => Operator::Required(minds, word()?),
+            Some('+') => Operator::Alternative(minds, word()?),
+            _ => return Err(malformed()),
+        };
+        let variable = Variable {
+            name: name.to_owned(),
+            operator,
+            span,
+        };
+        Ok((variable, end))
+    }
 }
 
 fn name_length(text: &str) -> usize {
@@ -213,57 +306,14 @@ fn named(rest: &str, dollar: usize, offset: usize) -> Option<(Variable, usize)> 
     })
 }
 
-/// Parses `${…}` that begins at `dollar`.
-fn braced(text: &str, dollar: usize, offset: usize) -> Result<(Variable, usize), TemplateError> {
-    let start = dollar + 2;
-    let close = closing_brace(&text[start..]).ok_or(TemplateError::Unclosed {
-        span: offset + dollar..offset + text.len(),
-    })?;
-    let inner = &text[start..start + close];
-    let end = start + close + 1;
-    let span = offset + dollar..offset + end;
-    // Compose takes no line break in a reference.
-    let malformed = || TemplateError::Malformed {
-        span: span.clone(),
-        text: text[dollar..end].to_owned(),
-    };
-    let length = name_length(inner);
-    let (name, tail) = inner.split_at(length);
-    if name.is_empty() || inner.contains('\n') {
-        return Err(malformed());
-    }
-    let (minds, sign) = match tail.strip_prefix(':') {
-        Some(sign) => (Minds::UnsetOrEmpty, sign),
-        None => (Minds::Unset, tail),
-    };
-    let colon = usize::from(minds == Minds::UnsetOrEmpty);
-    let word = || {
-        let skipped = length + colon + 1;
-        parse_at(&inner[skipped..], offset + start + skipped)
-    };
-    let operator = match sign.chars().next() {
-        None if tail.is_empty() => Operator::None,
-        Some('-') => Operator::Default(minds, word()?),
-        Some('?') => Operator::Required(minds, word()?),
-        Some('+') => Operator::Alternative(minds, word()?),
-        _ => return Err(malformed()),
-    };
-    let variable = Variable {
-        name: name.to_owned(),
-        operator,
-        span,
-    };
-    Ok((variable, end))
-}
-
 /// Returns where the brace closes that was opened just before `text`. As in Compose, inner braces count in pairs.
 fn closing_brace(text: &str) -> Option<usize> {
-    let mut depth = 1;
-    for (at, c) in text.char_indices() {
-        match c {
-            '{' => depth += 1,
-            '}' => depth -= 1,
-            _ => {}
+    let mut depth = 1_usize;
+    for (at, byte) in text.as_bytes().iter().enumerate() {
+        match byte {
+            b'{' => depth += 1,
+            b'}' => depth -= 1,
+            _ => continue,
         }
         if depth == 0 {
             return Some(at);
@@ -331,6 +381,22 @@ mod tests {
         ] {
             let error = TemplateText::parse(text).expect_err(text);
             assert_eq!(error.span(), span, "{text}");
+        }
+    }
+
+    #[test]
+    fn nesting_and_number_are_bounded() {
+        let nested = |depth: usize| format!("{}{}", "${a:-".repeat(depth), "}".repeat(depth));
+        assert!(TemplateText::parse(&nested(DEPTH)).is_ok());
+        for depth in [DEPTH + 1, 100_000] {
+            let error = TemplateText::parse(&nested(depth)).expect_err("it is too deep");
+            assert_eq!(error.span().start, 5 * DEPTH, "{error}");
+            assert!(error.is_excess());
+        }
+        assert!(TemplateText::parse(&"$a".repeat(VARIABLES)).is_ok());
+        for many in ["$a", "${a}", "${a:-$a}"] {
+            let error = TemplateText::parse(&many.repeat(VARIABLES + 1)).expect_err(many);
+            assert!(error.is_excess(), "{error}");
         }
     }
 

@@ -74,6 +74,8 @@ codes! {
     mistakes {
         /// The text is not TOML.
         NotToml = "not-toml",
+        /// A file or text is larger, deeper or longer than any stack needs.
+        TooLarge = "too-large",
         /// A table has a key that means nothing there.
         UnknownKey = "unknown-key",
         /// A value is of the wrong type.

@@ -7,6 +7,23 @@ use crate::model::FileId;
 
 use super::Code;
 
+/// Up to how many mistakes are looked at; a file with more is of another kind than stackgen takes it for.
+pub(super) const MISTAKES: usize = 1_000;
+
+/// Up to how many characters of a message are kept.
+const LONGEST: usize = 1_000;
+
+/// Cuts the middle out of what is too long to be read.
+fn shortened(text: String) -> String {
+    if text.len() <= LONGEST {
+        return text;
+    }
+    let start: String = text.chars().take(LONGEST / 2).collect();
+    let end: Vec<char> = text.chars().rev().take(100).collect();
+    let end: String = end.into_iter().rev().collect();
+    format!("{start}…{end}")
+}
+
 /// Whether a diagnostic forbids going on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
@@ -74,11 +91,12 @@ pub struct Diagnostic {
 impl Diagnostic {
     /// Returns an error about the file.
     pub fn error(code: Code, message: impl Into<String>, primary: Annotation) -> Self {
+        let label = shortened(primary.label);
         Self {
             code,
             severity: Severity::Error,
-            message: message.into(),
-            primary,
+            message: shortened(message.into()),
+            primary: Annotation { label, ..primary },
             secondary: Vec::new(),
             drawing: Vec::new(),
             notes: Vec::new(),
@@ -98,7 +116,7 @@ impl Diagnostic {
     /// Adds what to type.
     #[must_use]
     pub fn with_help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
+        self.help = Some(shortened(help.into()));
         self
     }
 

@@ -1,6 +1,7 @@
 //! Makes of the raw tables what each service and task is in effect: defaults below mixins below its own keys.
 
 use super::decode::SERVICE_ONLY;
+use super::diagnostic::MISTAKES;
 use super::layers::{empty_at, lists_to_maps, merge, settle};
 use super::reading::Selection;
 use super::suggest::nearest;
@@ -236,7 +237,9 @@ fn lay_one(
             }
             None => {
                 is_incomplete = true;
-                told.push(unknown_mixin(name, item, mixins, path));
+                if told.len() < MISTAKES {
+                    told.push(unknown_mixin(name, item, mixins, path));
+                }
             }
         }
     }

@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use crate::model::FileId;
+use crate::model::{ENV_VALUES, FileId};
 
+use super::diagnostic::MISTAKES;
 use super::tree::Site;
 use super::{Code, Diagnostic};
 
@@ -47,7 +48,7 @@ pub(super) fn parse(text: &str) -> (Vec<EnvEntry>, Vec<EnvMistake>) {
     let mut entries = Vec::new();
     let mut mistakes = Vec::new();
     let mut at = text.len() - text.trim_start_matches('\u{feff}').len();
-    while at < text.len() {
+    while at < text.len() && mistakes.len() < MISTAKES {
         let line_end = text[at..].find('\n').map_or(text.len(), |end| at + end);
         let line = &text[at..line_end];
         let trimmed = line.trim_start();
@@ -57,6 +58,13 @@ pub(super) fn parse(text: &str) -> (Vec<EnvEntry>, Vec<EnvMistake>) {
         }
         let start = at + (line.len() - trimmed.len());
         match entry(text, start, line_end) {
+            Ok((entry, _)) if entries.len() == ENV_VALUES => {
+                mistakes.push(EnvMistake {
+                    message: format!("more than {ENV_VALUES} variables in one file"),
+                    span: entry.span,
+                });
+                break;
+            }
             Ok((entry, end)) => {
                 entries.push(entry);
                 at = end;
@@ -104,6 +112,9 @@ fn entry(text: &str, start: usize, line_end: usize) -> Result<(EnvEntry, usize),
         && name
             .chars()
             .all(|c| c.is_alphanumeric() || matches!(c, '_' | '.' | '-' | '[' | ']'));
+    if text[start..line_end].contains('\0') {
+        return Err(mistake("a NUL byte, which no variable can hold".to_owned()));
+    }
     if !is_name {
         return Err(mistake("this is no variable of an env file".to_owned()));
     }

@@ -1,17 +1,26 @@
 //! Takes the texts of a tree apart, and either keeps their variables for rendering or fills them in.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
-use crate::model::{FileRole, Minds, Operator, Segment, Sources, TemplateText, Unset};
+use crate::model::{
+    FILLED_BYTES, FileRole, GROWN_BYTES, Minds, Operator, Segment, Sources, TemplateText, Unset,
+};
 
+use super::diagnostic::MISTAKES;
 use super::suggest::nearest;
 use super::text_position::within_string;
 use super::tree::{Node, Site, Text, TextState, Value};
-use super::variables::{Origin, Variables};
+use super::variables::{Origin, Sizes, Variables};
 use super::{Code, Diagnostic};
 
 /// Keys whose texts a shell reads, where a `$` is often the shell's.
 const SHELL_KEYS: [&str; 5] = ["command", "entrypoint", "test", "content", "bash"];
+
+/// Up to how many unset variables of one text are told.
+const TOLD_OF_ONE: usize = 100;
+
+/// A text with more bytes is marked as a whole.
+const LONG: usize = 64 * 1024;
 
 /// What becomes of variables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +37,11 @@ pub(super) struct Filler<'a> {
     pub(super) told: Vec<Diagnostic>,
     /// Places that were told already: a mixin is filled in once for each service that uses it.
     seen: BTreeSet<(usize, usize, String)>,
+    /// Where in `told` the unset variables are.
+    unset: HashMap<String, usize>,
+    sizes: Sizes,
+    /// By how many bytes texts grew so far.
+    grown: usize,
 }
 
 impl<'a> Filler<'a> {
@@ -38,6 +52,9 @@ impl<'a> Filler<'a> {
             mode,
             told: Vec::new(),
             seen: BTreeSet::new(),
+            unset: HashMap::new(),
+            sizes: Sizes::new(),
+            grown: 0,
         }
     }
 
@@ -80,15 +97,21 @@ impl<'a> Filler<'a> {
             Ok(parsed) => parsed,
             Err(error) => {
                 let site = self.place(text, at, error.span());
-                if self.is_new(&site, "") {
-                    let diagnostic =
-                        Diagnostic::error(Code::BadVariable, error.to_string(), site.label(""));
+                if self.told.len() < MISTAKES && self.is_new(&site, "") {
+                    let code = match error.is_excess() {
+                        true => Code::TooLarge,
+                        false => Code::BadVariable,
+                    };
+                    let diagnostic = Diagnostic::error(code, error.to_string(), site.label(""));
                     self.told
                         .push(diagnostic.with_help("${NAME}, or $$ for a plain dollar"));
                 }
                 return None;
             }
         };
+        if !self.may_grow(&parsed, at) {
+            return None;
+        }
         let parsed = if is_shell {
             self.shell_dollars(text, at, parsed)
         } else {
@@ -107,7 +130,7 @@ impl<'a> Filler<'a> {
                 match ready.resolve(&|name| self.variables.outside(name)) {
                     Ok(resolved) => Some(TextState::Known(resolved)),
                     Err(unset) => {
-                        for unset in unset {
+                        for unset in unset.into_iter().take(TOLD_OF_ONE) {
                             self.tell_unset(text, at, &unset);
                         }
                         None
@@ -115,6 +138,32 @@ impl<'a> Filler<'a> {
                 }
             }
         }
+    }
+
+    /// Returns whether a text stays within bounds when its variables are filled in; that it does not is told once.
+    fn may_grow(&mut self, parsed: &TemplateText, at: &Site) -> bool {
+        let size = self.variables.size(parsed, &mut self.sizes);
+        let was_bounded = self.grown <= GROWN_BYTES;
+        let is_short = size <= FILLED_BYTES;
+        if is_short {
+            self.grown = self.grown.saturating_add(size);
+        }
+        let is_bounded = self.grown <= GROWN_BYTES;
+        if was_bounded && !(is_bounded && is_short) && self.is_new(at, "") {
+            let (message, help) = match is_short {
+                true => (
+                    "the texts of this stack become too long when their variables are filled in",
+                    "all of them may grow by 4 MiB",
+                ),
+                false => (
+                    "this becomes too long when its variables are filled in",
+                    "no text may become longer than 1 MiB; what are the variables made of?",
+                ),
+            };
+            let diagnostic = Diagnostic::error(Code::TooLarge, message, at.label(""));
+            self.told.push(diagnostic.with_help(help));
+        }
+        is_bounded && is_short
     }
 
     /// Gives `$NAME` without braces its own text as default where a shell reads it, and warns where nobody sets it.
@@ -130,7 +179,7 @@ impl<'a> Filler<'a> {
             }
             if self.variables.outside(&name).is_none() {
                 let site = self.place(text, at, variable.span.clone());
-                if self.is_new(&site, &name) {
+                if self.told.len() < MISTAKES && self.is_new(&site, &name) {
                     let message = format!("${name} is no variable that stackgen knows");
                     let label = "kept as it stands, for the shell";
                     self.told.push(
@@ -152,6 +201,10 @@ impl<'a> Filler<'a> {
             .text
             .as_deref()
             .unwrap_or_default();
+        // To find a part of a long text takes as long as the text is, and there may be many.
+        if at.span.len() > LONG {
+            return at.clone();
+        }
         let part = part.start + text.offset..part.end + text.offset;
         Site::new(at.file, within_string(source, &at.span, part))
     }
@@ -167,14 +220,17 @@ impl<'a> Filler<'a> {
             return;
         }
         let site = self.name_within(site, &unset.name);
-        let earlier = self.told.iter_mut().find(|diagnostic| {
-            diagnostic.code == Code::UnsetVariable
-                && diagnostic.message.split(' ').next() == Some(unset.name.as_str())
-        });
-        if let Some(earlier) = earlier {
-            earlier.secondary.push(site.label("and here"));
+        if let Some(earlier) = self.unset.get(&unset.name) {
+            let secondary = &mut self.told[*earlier].secondary;
+            if secondary.len() < MISTAKES {
+                secondary.push(site.label("and here"));
+            }
             return;
         }
+        if self.told.len() >= MISTAKES {
+            return;
+        }
+        self.unset.insert(unset.name.clone(), self.told.len());
         let label = self.where_it_was_sought(unset);
         let told = unset_variable(self.sources, self.variables, unset, site.label(label));
         self.told.push(told);

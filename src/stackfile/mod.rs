@@ -10,6 +10,7 @@ mod diagnostic;
 mod effective;
 mod env_file;
 mod fill;
+mod growth;
 mod include;
 pub mod language;
 mod layers;

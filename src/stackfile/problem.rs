@@ -9,6 +9,9 @@ use super::{Annotation, Code, Diagnostic, Places};
 /// How wide a drawn cycle may get, less its last name.
 const DRAWN: usize = 72;
 
+/// How many members of a cycle are drawn.
+const CIRCLE: usize = 40;
+
 /// Turns problems into diagnostics.
 pub(super) struct Telling<'a> {
     pub(super) sources: &'a Sources,
@@ -215,7 +218,15 @@ impl Telling<'_> {
             _ => format!("these {kind} wait for each other"),
         };
         let mut rows = vec![(String::new(), String::new())];
-        for (name, at, word) in members {
+        for (index, (name, at, word)) in members.iter().enumerate() {
+            // Of a long circle, its beginning and its end show enough.
+            if members.len() > CIRCLE && (CIRCLE / 2..members.len() - CIRCLE / 2).contains(&index) {
+                if index == CIRCLE / 2 {
+                    let more = members.len() - CIRCLE;
+                    rows.push((format!("… {more} more …"), String::new()));
+                }
+                continue;
+            }
             let piece = format!("{name} ── {word} ──> ");
             let place = self.places.nearest(at);
             let path = self.sources.file(place.file).path.display();

@@ -8,6 +8,7 @@ use crate::model::{
 };
 
 use super::decode::{Decoder, decode_stack, unknown_key, user_files};
+use super::diagnostic::MISTAKES;
 use super::fill::{Filler, Mode};
 use super::language::SERVICE;
 use super::layers::empty_at;
@@ -15,7 +16,7 @@ use super::lint::Levels;
 use super::problem::Telling;
 use super::tree::{Node, Site, Value};
 use super::variables::Variables;
-use super::{Code, Concern, Diagnostic, Places, effective, include, syntax};
+use super::{Code, Concern, Diagnostic, Places, effective, growth, include, syntax};
 
 /// What of stack.toml is asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -70,7 +71,10 @@ impl Reading {
 /// Joins the files into one tree; `None` where one of them is no TOML.
 pub(super) fn join(sources: &Sources, told: &mut Vec<Diagnostic>) -> Option<Node> {
     let files = syntax::parse_all(sources, told);
-    if told.iter().any(|told| told.code == Code::NotToml) {
+    if told
+        .iter()
+        .any(|told| matches!(told.code, Code::NotToml | Code::TooLarge))
+    {
         // The rest cannot be read, so nothing more is said about it.
         return None;
     }
@@ -102,6 +106,10 @@ impl<'a> Merged<'a> {
         let layers = layer_sites(&root);
         let variables = Variables::collect(sources, &root, &mut told);
         fragment_keys(&root, &mut told);
+        if !growth::is_bounded(&root, &mut told) {
+            // Nothing of it is laid, so nothing else is said of it.
+            root.value = Value::Table(super::tree::Table::new());
+        }
         effective::lay(&mut root, &mut told);
         let levels = Levels::of(&root);
         let places = Places::new(root, sources);
@@ -134,7 +142,7 @@ impl<'a> Merged<'a> {
                 .filter(|diagnostic| !known.contains(&identity(diagnostic)))
                 .map(Diagnostic::about_values),
         );
-        let diagnostics = self.levels.without_off(settle(told, &self.layers));
+        let diagnostics = self.levels.without_off(bounded(settle(told, &self.layers)));
         let is_wrong = |concern: Option<Concern>| {
             diagnostics.iter().any(|diagnostic| {
                 diagnostic.is_error() && concern.is_none_or(|concern| diagnostic.concern == concern)
@@ -174,6 +182,17 @@ impl<'a> Merged<'a> {
         };
         reader.read(mode)
     }
+}
+
+/// Leaves of many mistakes those that anybody may look at.
+fn bounded(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    if diagnostics.len() > MISTAKES {
+        diagnostics.truncate(MISTAKES);
+        let message = format!("more than {MISTAKES} mistakes: the others are not told");
+        let at = Site::new(FileId(0), 0..0).label("");
+        diagnostics.push(Diagnostic::error(Code::TooLarge, message, at));
+    }
+    diagnostics
 }
 
 /// Returns what paths with `${…}` mean; one that needs a variable which is not set is left out, since [`read`] tells it.

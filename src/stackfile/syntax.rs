@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::model::{FileId, FileRole, Sources};
+use crate::model::{FileId, FileRole, Sources, TomlBudget};
 
 use super::tree::{Node, Site, from_toml};
 use super::{Code, Diagnostic};
@@ -16,9 +16,15 @@ const DUPLICATE: &str = "duplicate key";
 /// Parses stack.toml and its includes. What is told as [`Code::NotToml`] leaves nothing that could be read on.
 pub(super) fn parse_all(sources: &Sources, told: &mut Vec<Diagnostic>) -> Vec<(FileId, Node)> {
     let mut parsed = Vec::new();
+    let mut budget = TomlBudget::default();
     for (index, file) in sources.files.iter().enumerate() {
         let id = FileId(index);
         if let (FileRole::Main | FileRole::Include, Some(text)) = (file.role, &file.text) {
+            if let Err((excess, span)) = budget.take(text) {
+                let at = Site::new(id, span).label("here");
+                told.push(Diagnostic::error(Code::TooLarge, excess.to_string(), at));
+                continue;
+            }
             let (table, errors) = toml::de::DeTable::parse_recoverable(text);
             tell(id, text, &errors, told);
             parsed.push((id, from_toml(id, &table)));

@@ -1,11 +1,12 @@
 //! What `${…}` sees: `[vars]`, then env files, then the environment; the later wins.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use indexmap::IndexMap;
 
 use crate::model::{
-    FileRole, Minds, Operator, Segment, Sources, TemplateText, Variable, format_float,
+    FILLED_BYTES, FileRole, GROWN_BYTES, Minds, Operator, Segment, Sources, TemplateText, Variable,
+    format_float,
 };
 
 use super::env_file::{self, EnvEntry, EnvMistake};
@@ -14,6 +15,9 @@ use super::{Code, Diagnostic};
 
 /// `[vars]` may refer to each other; deeper than this it is a circle.
 const DEPTH: usize = 16;
+
+/// About how many bytes a reference to a variable takes when it is taken apart.
+const REFERENCE: usize = 64;
 
 /// Every variable there is, with where it was set.
 pub(super) struct Variables<'a> {
@@ -46,8 +50,15 @@ impl<'a> Variables<'a> {
         for (id, file) in sources.with_role(FileRole::StackEnv) {
             let (entries, mistakes) = env_file::parse(file.text.as_deref().unwrap_or_default());
             told.extend(mistakes.into_iter().map(|mistake| mistake.tell(id)));
+            let mut grown = 0_usize;
             for entry in entries {
                 let site = Site::new(id, entry.span.clone());
+                let size = variables.entry_size(&entry, &|_| 0);
+                grown = grown.saturating_add(size);
+                if size > FILLED_BYTES || grown > GROWN_BYTES {
+                    told.push(too_long(&entry.name, site));
+                    break;
+                }
                 match variables.entry_value(&entry) {
                     Ok(Some(value)) => {
                         variables.env_files.insert(entry.name, (value, site));
@@ -121,9 +132,91 @@ impl<'a> Variables<'a> {
         }
     }
 
+    /// Returns about how many bytes the value of an entry of an env file takes to make, at most.
+    pub(super) fn entry_size(&self, entry: &EnvEntry, earlier: &dyn Fn(&str) -> usize) -> usize {
+        match &entry.value {
+            Some(value) if !value.is_literal => match TemplateText::parse(&value.text) {
+                Ok(text) => self.size_within(&text, DEPTH, earlier, &mut Sizes::new()),
+                Err(_) => value.text.len(),
+            },
+            Some(value) => value.text.len(),
+            None => self.size_of_value(&entry.name, DEPTH, earlier, &mut Sizes::new()),
+        }
+    }
+
+    /// Returns about how many bytes a text takes to fill in or to write with its constants, at most. It is cheap to ask where that would
+    /// be more than the machine has: constants may be made of each other.
+    pub(super) fn size(&self, text: &TemplateText, sizes: &mut Sizes) -> usize {
+        self.size_within(text, DEPTH, &|_| 0, sizes)
+    }
+
+    fn size_within(
+        &self,
+        text: &TemplateText,
+        depth: usize,
+        earlier: &dyn Fn(&str) -> usize,
+        sizes: &mut Sizes,
+    ) -> usize {
+        let mut size = 0_usize;
+        for segment in &text.segments {
+            let more = match segment {
+                Segment::Plain(text) => text.len(),
+                Segment::Variable(variable) => {
+                    let word = match &variable.operator {
+                        Operator::None => 0,
+                        Operator::Default(_, text)
+                        | Operator::Required(_, text)
+                        | Operator::Alternative(_, text) => {
+                            self.size_within(text, depth, earlier, sizes)
+                        }
+                    };
+                    let value = self.size_of_value(&variable.name, depth, earlier, sizes);
+                    value
+                        .saturating_add(word)
+                        .saturating_add(variable.name.len() + REFERENCE)
+                }
+            };
+            size = size.saturating_add(more);
+        }
+        size
+    }
+
+    fn size_of_value(
+        &self,
+        name: &str,
+        depth: usize,
+        earlier: &dyn Fn(&str) -> usize,
+        sizes: &mut Sizes,
+    ) -> usize {
+        let outside = self.environment.get(name);
+        let outside = outside.or_else(|| self.env_files.get(name).map(|(value, _)| value));
+        let outside = outside.map_or_else(|| earlier(name), String::len);
+        let (Some((text, site)), Some(depth)) = (self.constants.get(name), depth.checked_sub(1))
+        else {
+            return outside;
+        };
+        // Each constant once for each depth: what is made of it many times is not walked many times.
+        let key = (site.file.0, site.span.start, depth);
+        let constant = match sizes.get(&key) {
+            Some(size) => *size,
+            None => {
+                let size = self.size_within(text, depth, earlier, sizes);
+                sizes.insert(key, size);
+                size
+            }
+        };
+        outside.saturating_add(constant)
+    }
+
     /// Returns the value of a variable.
     pub(super) fn lookup(&self, name: &str) -> Option<String> {
-        self.lookup_within(name, DEPTH)
+        let is_short = || {
+            let size = self.size_of_value(name, DEPTH, &|_| 0, &mut Sizes::new());
+            size <= FILLED_BYTES
+        };
+        // One that is too long is told where it is used.
+        self.outside(name)
+            .or_else(|| is_short().then(|| self.lookup_within(name, DEPTH))?)
     }
 
     fn lookup_within(&self, name: &str, depth: usize) -> Option<String> {
@@ -308,6 +401,16 @@ fn or_constant(
         ],
     };
     with(Operator::Default(Minds::UnsetOrEmpty, text))
+}
+
+/// What is known of the sizes of constants, by their place and how deep they are looked into.
+pub(super) type Sizes = HashMap<(usize, usize, usize), usize>;
+
+/// Makes the diagnostic for an entry of an env file that grows out of bounds.
+pub(super) fn too_long(name: &str, site: Site) -> Diagnostic {
+    let message = format!("{name} becomes too long when its variables are filled in");
+    Diagnostic::error(Code::TooLarge, message, site.label(""))
+        .with_help("no value may become longer than 1 MiB, and all of them than 4 MiB")
 }
 
 /// Returns the text with nothing for what is unset and has no operator: in env files Compose does not mind.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use super::comment::Comments;
 use super::convert::convert;
@@ -12,6 +13,7 @@ use super::paths::{join, rebase, rebase_service};
 use super::undeclared::declare;
 use super::yaml::{At, Map, Node, Value, parse};
 use super::{ImportError, ImportWarning, service};
+use crate::model::{FILES, TOTAL_BYTES, VALUES};
 
 /// The files may include each other this deep, and services extend each other.
 const CHAIN: usize = 32;
@@ -78,6 +80,8 @@ pub fn import(request: &ImportRequest, read: &mut Reader<'_>) -> Result<Imported
         warnings: Vec::new(),
         env_files: Vec::new(),
         comments: Comments::default(),
+        bytes: 0,
+        values: 0,
     };
     let mut root = Node::new(Value::Map(Map::new()), At::default());
     for file in &request.files {
@@ -112,10 +116,14 @@ fn made_by(files: &[PathBuf]) -> String {
 struct Gathering<'a, 'b> {
     read: &'a mut Reader<'b>,
     files: Vec<PathBuf>,
-    parsed: BTreeMap<PathBuf, Node>,
+    parsed: BTreeMap<PathBuf, Rc<Node>>,
     warnings: Vec<ImportWarning>,
     env_files: Vec<(String, At)>,
     comments: Comments,
+    /// How many bytes were read so far.
+    bytes: u64,
+    /// How many values all files made so far, each counted whenever it is included or extended.
+    values: usize,
 }
 
 impl Gathering<'_, '_> {
@@ -135,21 +143,46 @@ impl Gathering<'_, '_> {
         }
     }
 
+    /// Counts what a file or service adds; files may include each other many times over, and services extend one large one.
+    fn count(&mut self, at: At, more: usize) -> Result<(), ImportError> {
+        self.values = self.values.saturating_add(more);
+        if self.values > VALUES {
+            let message = format!(
+                "the files make more than {VALUES} values, each counted whenever it is included or extended"
+            );
+            return Err(self.invalid(at, message));
+        }
+        Ok(())
+    }
+
     /// Parses a file, once.
-    fn parse(&mut self, path: &Path) -> Result<Node, ImportError> {
+    fn parse(&mut self, path: &Path) -> Result<Rc<Node>, ImportError> {
         if let Some(node) = self.parsed.get(path) {
-            return Ok(node.clone());
+            return Ok(Rc::clone(node));
+        }
+        if self.files.len() >= FILES {
+            let at = At { file: 0, line: 1 };
+            return Err(self.invalid(at, format!("it leads to more than {FILES} files")));
         }
         let text = (self.read)(path).map_err(|reason| ImportError::Unreadable { reason })?;
         let number = self.files.len();
         self.files.push(path.to_owned());
+        self.bytes += text.len() as u64;
+        if self.bytes > TOTAL_BYTES {
+            let at = At {
+                file: number,
+                line: 1,
+            };
+            let message = "with this one the files are larger than 16 MiB all together";
+            return Err(self.invalid(at, message));
+        }
         let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-        let node = parse(path, number, text)?;
+        let node = Rc::new(parse(path, number, text)?);
         self.comments.read(number, text);
         if !matches!(node.value, Value::Map(_)) {
             return Err(self.invalid(node.at, "a compose file is a map with `services`"));
         }
-        self.parsed.insert(path.to_owned(), node.clone());
+        self.parsed.insert(path.to_owned(), Rc::clone(&node));
         Ok(node)
     }
 
@@ -159,7 +192,8 @@ impl Gathering<'_, '_> {
         if depth == 0 {
             return Err(self.invalid(raw.at, "files include each other without end"));
         }
-        let mut root = raw.clone();
+        self.count(raw.at, raw.size())?;
+        let mut root = Node::clone(&raw);
         let names: Vec<String> = section(&raw, "services").keys().cloned().collect();
         for name in names {
             let node = self.service(&raw, path, &name, CHAIN)?;
@@ -270,7 +304,8 @@ impl Gathering<'_, '_> {
         name: &str,
         depth: usize,
     ) -> Result<Node, ImportError> {
-        let Some(mut own) = section(root, "services").shift_remove(name) else {
+        let own = root.get("services").and_then(|services| services.get(name));
+        let Some(mut own) = own.cloned() else {
             return Err(self.invalid(root.at, format!("there is no service {name:?} to extend")));
         };
         let Some(extends) = own.map_mut().and_then(|map| map.shift_remove("extends")) else {
@@ -296,7 +331,7 @@ impl Gathering<'_, '_> {
                 let here = path.parent().unwrap_or(Path::new(""));
                 let other = join(here, Path::new(file));
                 let root = self.parse(&other)?;
-                if !section(&root, "services").contains_key(&base_name) {
+                if !has_service(&root, &base_name) {
                     return Err(missing(self));
                 }
                 let mut base = self.service(&root, &other, &base_name, depth - 1)?;
@@ -305,12 +340,13 @@ impl Gathering<'_, '_> {
                 base
             }
             None => {
-                if !section(root, "services").contains_key(&base_name) {
+                if !has_service(root, &base_name) {
                     return Err(missing(self));
                 }
                 self.service(root, path, &base_name, depth - 1)?
             }
         };
+        self.count(own.at, base.size())?;
         base.at = own.at;
         base.anchors.push(base_name);
         merge(&mut base, own, "");
@@ -421,6 +457,11 @@ fn has_anchor(node: &Node) -> bool {
             Value::Map(map) => map.values().any(has_anchor),
             Value::Scalar { .. } => false,
         }
+}
+
+fn has_service(root: &Node, name: &str) -> bool {
+    let services = root.get("services");
+    services.is_some_and(|services| services.get(name).is_some())
 }
 
 fn section(root: &Node, key: &str) -> Map {

@@ -6,12 +6,10 @@ use std::path::Path;
 use granit_parser::{Event, Parser, ScalarStyle, Tag, options};
 use indexmap::IndexMap;
 
+use crate::model::{DEPTH, FILE_BYTES};
+
 use super::ImportError;
 
-/// No file may be larger.
-const BYTES: usize = 4 * 1024 * 1024;
-/// Nothing may be nested deeper.
-const DEPTH: usize = 64;
 /// A file may have no more nodes than this, those that aliases repeat counted each time.
 const NODES: usize = 250_000;
 
@@ -113,6 +111,15 @@ impl Node {
         }
     }
 
+    /// Returns how many nodes it has, itself included.
+    pub(super) fn size(&self) -> usize {
+        1 + match &self.value {
+            Value::Scalar { .. } => 0,
+            Value::List(items) => items.iter().map(Self::size).sum(),
+            Value::Map(map) => map.values().map(Self::size).sum(),
+        }
+    }
+
     pub(super) fn get(&self, key: &str) -> Option<&Node> {
         self.map()?.get(key)
     }
@@ -120,7 +127,7 @@ impl Node {
 
 /// Parses one file.
 pub(super) fn parse(path: &Path, file: usize, text: &str) -> Result<Node, ImportError> {
-    if text.len() > BYTES {
+    if text.len() as u64 > FILE_BYTES {
         return Err(ImportError::TooLarge {
             path: path.to_owned(),
         });

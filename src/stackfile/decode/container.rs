@@ -157,6 +157,7 @@ impl<'a, 'n, F: Form> Reader<'_, 'a, 'n, F> {
                 continue;
             };
             match self.env_file_text(path) {
+                Some((id, text)) if !self.decoder.takes_env_file(id, text) => {}
                 Some((id, text)) => {
                     let (entries, mistakes) = match file.format {
                         Some(_) => (env_file::parse_raw(text), Vec::new()),
@@ -170,6 +171,10 @@ impl<'a, 'n, F: Form> Reader<'_, 'a, 'n, F> {
                             Some(Some(value)) => F::known(value).cloned(),
                             _ => merged.get(name).cloned().flatten(),
                         };
+                        let length = |name: &str| inner(name).map_or(0, |value| value.len());
+                        if !self.decoder.takes_env_value(id, &entry, &length) {
+                            break;
+                        }
                         match self.decoder.variables.entry_value_within(&entry, &inner) {
                             Ok(value) => {
                                 merged.insert(entry.name, value);

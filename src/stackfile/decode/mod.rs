@@ -21,11 +21,16 @@ mod task;
 use std::marker::PhantomData;
 use std::path::Path;
 
-use crate::model::{Form, KeyPath, Sources, TemplateText, is_secret_name, mask_url_passwords};
+use crate::model::{
+    ENV_VALUES, FILLED_BYTES, FileId, Form, GROWN_BYTES, KeyPath, Sources, TemplateText,
+    is_secret_name, mask_url_passwords,
+};
 
+use super::diagnostic::MISTAKES;
+use super::env_file::EnvEntry;
 use super::text_position::within_string;
 use super::tree::{Node, Site, Value};
-use super::variables::Variables;
+use super::variables::{Variables, too_long};
 use super::{Annotation, Code, Diagnostic};
 
 pub(super) use reader::{Reader, unknown_key};
@@ -39,6 +44,10 @@ pub(super) struct Decoder<'a, F: Form> {
     /// Whether values of this machine are wanted: absolute paths, env files, values of secrets.
     pub(super) is_resolving: bool,
     pub(super) told: Vec<Diagnostic>,
+    /// How many lines the env files of services had so far, each counted for every service that names it.
+    env_lines: usize,
+    /// How many bytes their values have.
+    env_bytes: usize,
     form: PhantomData<F>,
 }
 
@@ -53,12 +62,50 @@ impl<'a, F: Form> Decoder<'a, F> {
             variables,
             is_resolving,
             told: Vec::new(),
+            env_lines: 0,
+            env_bytes: 0,
             form: PhantomData,
         }
     }
 
     pub(super) fn tell(&mut self, diagnostic: Diagnostic) {
-        self.told.push(diagnostic);
+        if self.told.len() < MISTAKES {
+            self.told.push(diagnostic);
+        }
+    }
+
+    /// Returns whether one more env file of a service may be read; that all of them are too much is told once.
+    fn takes_env_file(&mut self, file: FileId, text: &str) -> bool {
+        let was_bounded = self.env_lines <= 2 * ENV_VALUES;
+        self.env_lines = self.env_lines.saturating_add(text.lines().count());
+        let is_bounded = self.env_lines <= 2 * ENV_VALUES;
+        if was_bounded && !is_bounded {
+            let most = 2 * ENV_VALUES;
+            let message = format!(
+                "the env files of all services hold more than {most} lines, each counted for every service that names it"
+            );
+            let at = Site::new(file, 0..0).label("");
+            self.tell(Diagnostic::error(Code::TooLarge, message, at));
+        }
+        is_bounded
+    }
+
+    /// Returns whether the value of an entry of an env file may be made; that they grow too long is told once.
+    fn takes_env_value(
+        &mut self,
+        file: FileId,
+        entry: &EnvEntry,
+        earlier: &dyn Fn(&str) -> usize,
+    ) -> bool {
+        let size = self.variables.entry_size(entry, earlier);
+        let was_bounded = self.env_bytes <= GROWN_BYTES;
+        self.env_bytes = self.env_bytes.saturating_add(size);
+        let is_bounded = size <= FILLED_BYTES && self.env_bytes <= GROWN_BYTES;
+        if was_bounded && !is_bounded {
+            let site = Site::new(file, entry.span.clone());
+            self.tell(too_long(&entry.name, site));
+        }
+        is_bounded
     }
 
     /// Tells that a value is of the wrong type, unless a mistake made it so that was told already.

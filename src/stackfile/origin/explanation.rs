@@ -9,7 +9,7 @@ use super::super::language::ROOT;
 use super::super::suggest::nearest;
 use super::super::tree::{Node, Value};
 use super::super::variables::Variables;
-use super::super::{Diagnostic, Place, Selection, effective, include, syntax};
+use super::super::{Diagnostic, Place, Selection, effective, growth, include, syntax};
 use super::built_in::known;
 use super::history::History;
 use super::shown::Shower;
@@ -222,6 +222,9 @@ pub fn explain_path(
     let mut merged = base.clone();
     effective::lay_overlays(&mut merged, selection, &mut told);
     let variables = Variables::collect(sources, &merged, &mut told);
+    if !growth::is_bounded(&merged, &mut told) {
+        return Err(Unexplained::Mistakes(told));
+    }
     let mut laid = merged.clone();
     effective::lay(&mut laid, &mut told);
     let explainer = Explainer {

@@ -1,0 +1,195 @@
+//! How much of anything an input may hold: far more than any stack needs, and little enough for any machine.
+
+use std::fmt;
+use std::ops::Range;
+
+use toml_parser::Source;
+use toml_parser::lexer::{Token, TokenKind};
+
+/// No file may be larger; more than that is never read.
+pub const FILE_BYTES: u64 = 4 * 1024 * 1024;
+/// The files of one stack, or of one import, may not be larger all together.
+pub const TOTAL_BYTES: u64 = 16 * 1024 * 1024;
+/// A stack, or an import, may have no more files.
+pub const FILES: usize = 2_000;
+/// Nothing may be nested deeper: tables, lists, the parts of keys, or `${…}` in one another.
+pub const DEPTH: usize = 64;
+/// The TOML of one stack may have no more words and signs; 5000 services of 10 lines have 340,000.
+pub const TOKENS: usize = 500_000;
+/// The layers of one stack may make no more values.
+pub const VALUES: usize = 500_000;
+/// An env file may hold no more variables, and the env files of all services together no more than twice as many.
+pub const ENV_VALUES: usize = 100_000;
+/// A text may hold no more variables.
+pub const VARIABLES: usize = 10_000;
+/// What one text becomes when its variables are filled in may not be longer.
+pub const FILLED_BYTES: usize = 1024 * 1024;
+/// All texts of a stack may grow by no more when their variables are filled in.
+pub const GROWN_BYTES: usize = 4 * 1024 * 1024;
+
+/// A bound that an input breaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Excess {
+    /// [`DEPTH`].
+    Depth,
+    /// [`TOKENS`].
+    Tokens,
+}
+
+impl fmt::Display for Excess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Depth => write!(f, "nested deeper than {DEPTH} levels"),
+            Self::Tokens => write!(
+                f,
+                "more than {TOKENS} words and signs in the files of one stack"
+            ),
+        }
+    }
+}
+
+/// What the TOML of one stack may still hold. It looks at the words of a text alone, so that a text which would take too much
+/// memory as a tree never becomes one.
+#[derive(Debug, Clone)]
+pub struct TomlBudget {
+    tokens: usize,
+}
+
+impl Default for TomlBudget {
+    fn default() -> Self {
+        Self { tokens: TOKENS }
+    }
+}
+
+impl TomlBudget {
+    /// Takes the words of one file from the budget.
+    ///
+    /// # Errors
+    /// The bound that it breaks, with the bytes where it does.
+    pub fn take(&mut self, text: &str) -> Result<(), (Excess, Range<usize>)> {
+        let mut nesting = Nesting::default();
+        for token in Source::new(text).lex() {
+            let span = token.span().start()..token.span().end();
+            if self.tokens == 0 {
+                return Err((Excess::Tokens, span));
+            }
+            self.tokens -= 1;
+            nesting.take(token);
+            if nesting.depth() > DEPTH {
+                return Err((Excess::Depth, span));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How deep the next value is, counted from brackets and from the dots of keys.
+#[derive(Debug, Default)]
+struct Nesting {
+    /// The parts of the last header.
+    header: usize,
+    /// The dots since the last key began.
+    dots: usize,
+    /// For every open bracket, the dots of the key before it.
+    open: Vec<usize>,
+    /// What all open brackets and their keys add up to.
+    around: usize,
+    /// Whether an equals sign stands in this line: else its brackets are those of a header.
+    is_value: bool,
+}
+
+impl Nesting {
+    fn depth(&self) -> usize {
+        self.header + self.around + self.dots
+    }
+
+    fn take(&mut self, token: Token) {
+        match token.kind() {
+            TokenKind::Dot => self.dots += 1,
+            TokenKind::Comma => self.dots = 0,
+            TokenKind::Equals => self.is_value = true,
+            TokenKind::Newline => {
+                self.dots = 0;
+                self.is_value &= !self.open.is_empty();
+            }
+            TokenKind::LeftSquareBracket | TokenKind::LeftCurlyBracket => self.enter(),
+            TokenKind::RightSquareBracket | TokenKind::RightCurlyBracket => self.leave(),
+            _ => {}
+        }
+    }
+
+    fn enter(&mut self) {
+        if !self.is_value && self.open.is_empty() {
+            self.header = 0;
+        }
+        self.open.push(self.dots);
+        self.around += self.dots + 1;
+        self.dots = 0;
+    }
+
+    fn leave(&mut self) {
+        if !self.is_value {
+            self.header = self.header.max(self.dots + 1);
+        }
+        self.dots = self.open.pop().unwrap_or_default();
+        self.around = self.around.saturating_sub(self.dots + 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn depth_of(text: &str) -> Result<(), Excess> {
+        TomlBudget::default()
+            .take(text)
+            .map_err(|(excess, _)| excess)
+    }
+
+    #[test]
+    fn brackets_keys_and_headers_count_together() {
+        let dotted = |count: usize| vec!["a"; count].join(".");
+        let lists = |count: usize| format!("{}1{}", "[".repeat(count), "]".repeat(count));
+        for (text, is_fine) in [
+            (format!("x = {}", lists(64)), true),
+            (format!("x = {}", lists(65)), false),
+            (format!("{} = 1", dotted(65)), true),
+            (format!("{} = 1", dotted(66)), false),
+            (
+                format!(
+                    "[{}]\nb = 1\n[x]\n{} = {}",
+                    dotted(60),
+                    dotted(33),
+                    lists(31)
+                ),
+                true,
+            ),
+            (
+                format!("[{}]\n{} = {}", dotted(30), dotted(20), lists(14)),
+                true,
+            ),
+            (
+                format!("[{}]\n{} = {}", dotted(30), dotted(20), lists(16)),
+                false,
+            ),
+            (
+                format!("a = {{{} = {{{} = 1}}}}", dotted(30), dotted(40)),
+                false,
+            ),
+            ("a = [1.5, 1.5,\n1.5]\n".repeat(100), true),
+            ("[[a.b]]\nc = { d = 1 }\n".repeat(100), true),
+        ] {
+            assert_eq!(depth_of(&text).is_ok(), is_fine, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_files_of_a_stack_share_one_budget() {
+        let half = "a = 1\n".repeat(TOKENS / 12 + 1);
+        let mut budget = TomlBudget::default();
+        assert_eq!(budget.take(&half), Ok(()));
+        let (excess, at) = budget.take(&half).expect_err("it is used up");
+        assert_eq!(excess, Excess::Tokens);
+        assert!(at.start < half.len());
+    }
+}
