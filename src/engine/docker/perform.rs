@@ -127,11 +127,7 @@ impl DockerEngine {
     ) -> Result<Performed, EngineError> {
         let what = format!("stop of container {container}");
         let limit = self.stop_limit(container, grace).await?;
-        let path = format!(
-            "/containers/{}/stop{}",
-            escape(key(container)),
-            grace_query(grace)
-        );
+        let path = with_grace(container, "stop", grace);
         match self.post(&what, &path, limit).await {
             // What is gone does not run.
             Err(EngineError::NotFound { .. }) => Ok(Performed::WasSo),
@@ -146,11 +142,7 @@ impl DockerEngine {
     ) -> Result<Performed, EngineError> {
         let what = format!("restart of container {container}");
         let limit = self.stop_limit(container, grace).await?;
-        let path = format!(
-            "/containers/{}/restart{}",
-            escape(key(container)),
-            grace_query(grace)
-        );
+        let path = with_grace(container, "restart", grace);
         self.post(&what, &path, limit).await
     }
 
@@ -362,6 +354,12 @@ fn gone(action: &Action, container: &ContainerRef) -> Result<Performed, EngineEr
             message: format!("{} found no container of this name", action.name()),
         }),
     }
+}
+
+/// Returns the path of `stop` or `restart` of a container.
+fn with_grace(container: &ContainerRef, verb: &str, grace: Option<Duration>) -> String {
+    let query = grace_query(grace);
+    format!("/containers/{}/{verb}{query}", escape(key(container)))
 }
 
 fn grace_query(grace: Option<Duration>) -> String {

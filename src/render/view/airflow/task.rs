@@ -5,8 +5,8 @@ use minijinja::value::Serde;
 
 use crate::compose::{config_target, secret_target, socket_target};
 use crate::model::{
-    Attachment, BashTask, ContainerOptions, ContentSource, ExecTask, FileContent, HttpBody,
-    HttpTask, Mount, MountSource, NetworkName, Stack, Task, TaskKind, TaskName, Template,
+    Attachment, BashTask, ContainerOptions, ContentSource, ExecTask, FileContent, FileReference,
+    HttpBody, HttpTask, Mount, MountSource, NetworkName, Stack, Task, TaskKind, TaskName, Template,
     Templated,
 };
 use crate::render::python;
@@ -421,43 +421,33 @@ fn files(
                 ("gid", Value::from(gid)),
             ]));
         };
-    let number = |text: &Option<Templated<String>>| {
-        let text = text.as_ref().and_then(|text| text.literal().cloned());
-        text.and_then(|text| text.parse().ok()).unwrap_or(0)
-    };
     for reference in &options.secrets {
         let name = reference.source.as_str();
         if let Some(content) = stack.parts().secrets.get(name) {
-            let numbers = [
-                reference.mode.unwrap_or(0o444),
-                number(&reference.uid),
-                number(&reference.gid),
-            ];
-            add(
-                name,
-                content,
-                target_of(reference.target.as_ref(), name, true),
-                numbers,
-            );
+            let target = target_of(reference.target.as_ref(), name, true);
+            add(name, content, target, mode_and_owner(reference));
         }
     }
     for reference in &options.configs {
         let name = reference.source.as_str();
         if let Some(content) = stack.parts().configs.get(name) {
-            let numbers = [
-                reference.mode.unwrap_or(0o444),
-                number(&reference.uid),
-                number(&reference.gid),
-            ];
-            add(
-                name,
-                content,
-                target_of(reference.target.as_ref(), name, false),
-                numbers,
-            );
+            let target = target_of(reference.target.as_ref(), name, false);
+            add(name, content, target, mode_and_owner(reference));
         }
     }
     files
+}
+
+/// Returns mode, owner's number and group's number of a config or secret, with the defaults of the Compose Specification.
+fn mode_and_owner<N: Clone + std::fmt::Debug + PartialEq + Eq>(
+    reference: &FileReference<N, Template>,
+) -> [u32; 3] {
+    let number = |text: &Option<Templated<String>>| {
+        let text = text.as_ref().and_then(|text| text.literal().cloned());
+        text.and_then(|text| text.parse().ok()).unwrap_or(0)
+    };
+    let mode = reference.mode.unwrap_or(0o444);
+    [mode, number(&reference.uid), number(&reference.gid)]
 }
 
 fn resources(arguments: &mut Arguments, options: &ContainerOptions<Template>, scribe: &mut Scribe) {
