@@ -314,6 +314,70 @@ fn the_template_form_keeps_variables_and_makes_constants_their_defaults() {
 }
 
 #[test]
+fn what_a_network_is_may_depend_on_variables() {
+    let stack = |variables| {
+        let text = r#"
+            [services.web]
+            image = "nginx:1.27"
+            networks = ["front"]
+            volumes = ["data:/d"]
+            configs = ["motd"]
+            [networks.front]
+            external = "${SHARED:-false}"
+            internal = "${INTERNAL:-true}"
+            attachable = "${ATTACHABLE:-true}"
+            enable_ipv6 = "${IPV6:-false}"
+            [volumes.data]
+            external = "${SHARED:-false}"
+            [configs.motd]
+            content = "hello"
+            external = "${SHARED:-false}"
+        "#;
+        let reading = read_text(text, "", variables, &Selection::default());
+        assert_eq!(messages(&reading), Vec::<&str>::new());
+        reading.resolved.expect("nothing is wrong")
+    };
+    let ours = stack(&[]);
+    let network = &ours.networks()["front"];
+    let flags = [network.external, network.internal, network.attachable];
+    assert_eq!(
+        (flags, network.enable_ipv6),
+        ([false, true, true], Some(false))
+    );
+    assert!(!ours.volumes()["data"].external);
+    let source = &ours.parts().configs["motd"].source;
+    assert_eq!(*source, ContentSource::Content("hello".to_owned()));
+
+    let shared = stack(&[("SHARED", "true"), ("INTERNAL", "false"), ("IPV6", "true")]);
+    let network = &shared.networks()["front"];
+    let flags = [network.external, network.internal, network.attachable];
+    assert_eq!(
+        (flags, network.enable_ipv6),
+        ([true, false, true], Some(true))
+    );
+    assert!(shared.volumes()["data"].external);
+    let source = &shared.parts().configs["motd"].source;
+    assert_eq!(*source, ContentSource::External);
+}
+
+#[test]
+fn a_secret_that_a_variable_makes_ours_needs_a_source() {
+    let text = r#"
+        [services.web]
+        image = "nginx:1.27"
+        secrets = ["token"]
+        [secrets]
+        token = { external = "${SHARED:-false}" }
+    "#;
+    let reading = read_text(text, "", &[], &Selection::default());
+    let expected = "secrets.token does not say where its content comes from";
+    assert_eq!(messages(&reading), [expected]);
+    let shared = [("SHARED", "true")];
+    let reading = read_text(text, "", &shared, &Selection::default());
+    assert_eq!(messages(&reading), Vec::<&str>::new());
+}
+
+#[test]
 fn the_resolved_form_knows_this_machine() {
     let stack = resolved(
         r#"

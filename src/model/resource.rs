@@ -12,17 +12,17 @@ pub struct Network<F: Form> {
     /// Its name at the engine; default `PROJECT_KEY`.
     pub name: Option<F::Value<String>>,
     /// Whether it exists already and is never made or removed.
-    pub external: bool,
+    pub external: F::Value<bool>,
     /// The driver; absent: the engine's default, `bridge`.
     pub driver: Option<F::Value<String>>,
     /// Options of the driver.
     pub driver_opts: IndexMap<String, F::Value<String>>,
     /// Whether it has no way out.
-    pub internal: bool,
+    pub internal: F::Value<bool>,
     /// Whether containers outside of the stack may attach (Swarm).
-    pub attachable: bool,
+    pub attachable: F::Value<bool>,
     /// Whether it has IPv6.
-    pub enable_ipv6: Option<bool>,
+    pub enable_ipv6: Option<F::Value<bool>>,
     /// Labels.
     pub labels: IndexMap<String, F::Value<String>>,
     /// Address ranges.
@@ -35,11 +35,11 @@ impl<F: Form> Default for Network<F> {
     fn default() -> Self {
         Self {
             name: None,
-            external: false,
+            external: F::literal(false),
             driver: None,
             driver_opts: IndexMap::new(),
-            internal: false,
-            attachable: false,
+            internal: F::literal(false),
+            attachable: F::literal(false),
             enable_ipv6: None,
             labels: IndexMap::new(),
             ipam: Ipam::default(),
@@ -88,7 +88,7 @@ pub struct Volume<F: Form> {
     /// Its name at the engine; default `PROJECT_KEY`.
     pub name: Option<F::Value<String>>,
     /// Whether it exists already and is never made or removed.
-    pub external: bool,
+    pub external: F::Value<bool>,
     /// The driver; absent: `local`.
     pub driver: Option<F::Value<String>>,
     /// Options of the driver.
@@ -103,7 +103,7 @@ impl<F: Form> Default for Volume<F> {
     fn default() -> Self {
         Self {
             name: None,
-            external: false,
+            external: F::literal(false),
             driver: None,
             driver_opts: IndexMap::new(),
             labels: IndexMap::new(),
@@ -128,6 +128,8 @@ impl<F: Form> Volume<F> {
 pub struct FileContent<F: Form> {
     /// Where the content comes from.
     pub source: ContentSource<F>,
+    /// Whether it exists at the engine already, whatever `source` says.
+    pub external: F::Value<bool>,
     /// Its name at the engine, which only Swarm uses.
     pub name: Option<F::Value<String>>,
     /// Labels.
@@ -150,7 +152,7 @@ pub enum ContentSource<F: Form> {
         /// Its value.
         value: F::Value<SecretText>,
     },
-    /// It exists at the engine already (Swarm).
+    /// It names none: it exists at the engine already (Swarm).
     External,
     /// A driver makes it (Swarm); `driver` is among the content's further attributes.
     Driver,

@@ -286,6 +286,7 @@ pub fn platform<F: Lift>(project: &str, is_resolved: bool) -> StackParts<F> {
         },
     );
     let content = |source| FileContent {
+        external: F::lift(false),
         source,
         name: None,
         labels: IndexMap::new(),
@@ -334,7 +335,7 @@ fn socket(path: &str, grant: Grant, optional: bool) -> Socket {
 fn front<F: Lift>() -> Network<F> {
     Network {
         driver: Some(text::<F>("bridge")),
-        internal: true,
+        internal: F::lift(true),
         labels: map::<F>(&[("a", "b")]),
         ipam: Ipam {
             driver: None,

@@ -3,7 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use crate::model::{
-    ContentSource, Dependency, FileContent, IpamPool, Network, Service, Stack, Template, Volume,
+    ContentSource, Dependency, FileContent, IpamPool, Network, Service, Stack, Template, Templated,
+    Volume,
 };
 use crate::render::RenderRequest;
 use crate::render::facts::has_facts;
@@ -106,20 +107,16 @@ fn dependency(dependency: &Dependency<Template>, rebase: &Rebase) -> Value {
 fn network_view(network: &Network<Template>, rebase: &Rebase) -> Value {
     let mut map = MapBuilder::default();
     map.text("name", &network.name);
-    if network.external {
-        map.put("external", true);
+    map.flag("external", &network.external);
+    if network.external == Templated::Literal(true) {
         map.extensions(&network.more, rebase);
         return map.finish();
     }
     map.text("driver", &network.driver);
     map.text_map("driver_opts", &network.driver_opts);
-    if network.internal {
-        map.put("internal", true);
-    }
-    if network.attachable {
-        map.put("attachable", true);
-    }
-    map.put_some("enable_ipv6", network.enable_ipv6.map(Value::Bool));
+    map.flag("internal", &network.internal);
+    map.flag("attachable", &network.attachable);
+    map.typed("enable_ipv6", &network.enable_ipv6, |flag| json!(flag));
     map.text_map("labels", &network.labels);
     let mut ipam = MapBuilder::default();
     ipam.text("driver", &network.ipam.driver);
@@ -143,8 +140,8 @@ fn pool(pool: &IpamPool<Template>, rebase: &Rebase) -> Value {
 fn volume_view(volume: &Volume<Template>, rebase: &Rebase) -> Value {
     let mut map = MapBuilder::default();
     map.text("name", &volume.name);
-    if volume.external {
-        map.put("external", true);
+    map.flag("external", &volume.external);
+    if volume.external == Templated::Literal(true) {
         map.extensions(&volume.more, rebase);
         return map.finish();
     }
@@ -170,9 +167,9 @@ fn file_content(content: &FileContent<Template>, rebase: &Rebase) -> Value {
         ContentSource::File(path) => map.put("file", rebase.path(path)),
         ContentSource::Content(content) => map.put("content", text(content)),
         ContentSource::Environment { variable, .. } => map.put("environment", variable.as_str()),
-        ContentSource::External => map.put("external", true),
-        ContentSource::Driver => {}
+        ContentSource::External | ContentSource::Driver => {}
     }
+    map.flag("external", &content.external);
     map.text_map("labels", &content.labels);
     map.attributes(&content.more, rebase);
     map.finish()

@@ -41,6 +41,13 @@ impl MapBuilder {
         self.put_some(key, value.map(|value| template_text::typed(value, literal)));
     }
 
+    /// Puts a truth value in, unless it is known to be false.
+    pub(super) fn flag(&mut self, key: &str, value: &Templated<bool>) {
+        if *value != Templated::Literal(false) {
+            self.put(key, template_text::typed(value, |flag| Value::Bool(*flag)));
+        }
+    }
+
     /// Puts a list in where it is not empty.
     pub(super) fn list(&mut self, key: &str, items: impl IntoIterator<Item = Value>) {
         let items: Vec<Value> = items.into_iter().collect();

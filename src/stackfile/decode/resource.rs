@@ -13,15 +13,18 @@ use super::super::tree::{Node, Value};
 use super::super::{Code, Diagnostic};
 use super::{Decoder, Reader};
 
+/// A name at the engine, where one is written.
+type Name<F> = Option<<F as Form>::Value<String>>;
+
 impl<'a, 'n, F: Form> Reader<'_, 'a, 'n, F> {
     /// Decodes `external`, and the name at the engine; `external = { name = "X" }` is the form of old.
-    fn external(&mut self) -> (bool, Option<F::Value<String>>) {
+    fn external(&mut self) -> (Option<F::Value<bool>>, Name<F>) {
         let name = self.text("name");
         let is_table = self
             .node("external")
             .is_some_and(|node| node.table().is_some());
         if !is_table {
-            return (self.flag("external").unwrap_or(false), name);
+            return (self.bool("external"), name);
         }
         let old = self.with("external", |decoder, node, path| {
             let mut reader = Reader::open(decoder, node, path, &language::EXTERNAL)?;
@@ -29,8 +32,18 @@ impl<'a, 'n, F: Form> Reader<'_, 'a, 'n, F> {
             reader.finish();
             name
         });
-        (true, name.or(old))
+        (Some(F::literal(true)), name.or(old))
     }
+
+    /// Returns a truth value; absent is false.
+    fn bool_or_false(&mut self, key: &'static str) -> F::Value<bool> {
+        self.bool(key).unwrap_or_else(|| F::literal(false))
+    }
+}
+
+/// Returns whether a key, or a slip of it, has a value that is not null.
+fn says_anything(node: &Node, key: &str) -> bool {
+    node.has_like(&[key]) && node.get(key).is_none_or(|inner| inner.value != Value::Null)
 }
 
 impl<'a, F: Form> Decoder<'a, F> {
@@ -42,12 +55,12 @@ impl<'a, F: Form> Decoder<'a, F> {
         let (external, name) = reader.external();
         let network = Network {
             name,
-            external,
+            external: external.unwrap_or_else(|| F::literal(false)),
             driver: reader.text("driver"),
             driver_opts: reader.map("driver_opts"),
-            internal: reader.flag("internal").unwrap_or(false),
-            attachable: reader.flag("attachable").unwrap_or(false),
-            enable_ipv6: reader.flag("enable_ipv6"),
+            internal: reader.bool_or_false("internal"),
+            attachable: reader.bool_or_false("attachable"),
+            enable_ipv6: reader.bool("enable_ipv6"),
             labels: reader.map("labels"),
             ipam: reader.with("ipam", Decoder::ipam).unwrap_or_default(),
             more: reader.carry(language::NETWORK_CARRIED),
@@ -93,7 +106,7 @@ impl<'a, F: Form> Decoder<'a, F> {
         let (external, name) = reader.external();
         let mut volume = Volume {
             name,
-            external,
+            external: external.unwrap_or_else(|| F::literal(false)),
             driver: reader.text("driver"),
             driver_opts: reader.map("driver_opts"),
             labels: reader.map("labels"),
@@ -121,12 +134,15 @@ impl<'a, F: Form> Decoder<'a, F> {
         let file = reader.text("file");
         let content = reader.text("content");
         let variable = reader.word("environment");
-        let (is_external, name) = reader.external();
+        let (external, name) = reader.external();
         let labels = reader.map("labels");
         let more = reader.carry(language::CONTENT_CARRIED);
         reader.finish();
-        let sources = ["file", "content", "environment", "external", "driver"];
-        if !node.has_like(&sources) {
+        let sources = ["file", "content", "environment", "driver"];
+        let is_told = external.is_none() && says_anything(node, "external");
+        let external = external.unwrap_or_else(|| F::literal(false));
+        let is_nowhere = F::known(&external) == Some(&false);
+        if is_nowhere && !is_told && !node.has_like(&sources) {
             let message = format!("{path} does not say where its content comes from");
             self.tell(
                 Diagnostic::error(Code::MissingKey, message, node.at.label("")).with_help(
@@ -135,18 +151,20 @@ impl<'a, F: Form> Decoder<'a, F> {
             );
         }
         let source = match (file, content, variable) {
+            _ if self.is_resolving && F::known(&external) == Some(&true) => ContentSource::External,
             (Some(file), _, _) => ContentSource::File(match F::known(&file) {
                 Some(path) => F::literal(self.host_path(path)),
                 None => file,
             }),
             (_, Some(content), _) => ContentSource::Content(content),
             (_, _, Some(variable)) => self.content_of_variable(node, variable)?,
-            _ if is_external => ContentSource::External,
+            _ if !is_nowhere => ContentSource::External,
             _ if more.contains_key("driver") => ContentSource::Driver,
             _ => return None,
         };
         Some(FileContent {
             source,
+            external,
             name,
             labels,
             more,

@@ -12,7 +12,7 @@ const NAME: Field = key(
 )
 .like(&["\"shared\""]);
 
-const EXTERNAL_FORMS: &[Shape] = &[Fixed(&Flag), Shape::Table(&EXTERNAL)];
+const EXTERNAL_FORMS: &[Shape] = &[Flag, Shape::Table(&EXTERNAL)];
 
 const IS_EXTERNAL: Field = key(
     "external",
@@ -48,9 +48,9 @@ pub static NETWORK: Table = Table::new(
             IS_EXTERNAL,
             key("driver", Text, "The driver, such as `bridge`, `macvlan` or `overlay`; the default is the engine's `bridge`.").like(&["\"bridge\""]),
             key("driver_opts", Map(&Loose), "Options of the driver.").like(&["{ \"com.docker.network.driver.mtu\" = 1450 }"]),
-            key("internal", Fixed(&Flag), "Whether there is no way from it to the outside.").or("false"),
-            key("attachable", Fixed(&Flag), "Whether containers outside of a Swarm's services may join.").or("false"),
-            key("enable_ipv6", Fixed(&Flag), "Whether it has IPv6 addresses; the default is the daemon's."),
+            key("internal", Flag, "Whether there is no way from it to the outside.").or("false"),
+            key("attachable", Flag, "Whether containers outside of a Swarm's services may join.").or("false"),
+            key("enable_ipv6", Flag, "Whether it has IPv6 addresses; the default is the daemon's."),
             LABELS,
             key("ipam", Shape::Table(&IPAM), "Which addresses it has."),
         ],

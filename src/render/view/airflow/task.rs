@@ -349,8 +349,7 @@ fn volume_name(stack: &Stack<Template>, volume: &Templated<String>, scribe: &mut
     match definition {
         Some(definition) => match &definition.name {
             Some(name) => scribe.text(name, false),
-            None if definition.external => Value::from(key.as_str()),
-            None => Value::from(format!("{}_{key}", stack.name())),
+            None => name_at_engine(stack, key, &definition.external, scribe),
         },
         None => Value::from(format!("{}_{key}", stack.name())),
     }
@@ -385,12 +384,32 @@ fn network(
 }
 
 fn network_name(stack: &Stack<Template>, key: &NetworkName, scribe: &mut Scribe) -> Value {
-    let definition = stack.networks().get(key);
-    let name = definition.and_then(|network| network.name.as_ref());
-    match name {
-        Some(name) => scribe.text(name, false),
-        None if definition.is_some_and(|network| network.external) => Value::from(key.as_str()),
+    match stack.networks().get(key) {
+        Some(network) => match &network.name {
+            Some(name) => scribe.text(name, false),
+            None => name_at_engine(stack, key.as_str(), &network.external, scribe),
+        },
         None => Value::from(format!("{}_{key}", stack.name())),
+    }
+}
+
+/// Returns the name of a network or volume that has none of its own: the key alone where it is external.
+fn name_at_engine(
+    stack: &Stack<Template>,
+    key: &str,
+    external: &Templated<bool>,
+    scribe: &mut Scribe,
+) -> Value {
+    let ours = format!("{}_{key}", stack.name());
+    match external {
+        Templated::Literal(true) => Value::from(key),
+        Templated::Literal(false) => Value::from(ours),
+        Templated::Raw(text) => python::expression(format!(
+            "({} if {} == \"true\" else {})",
+            python::string(key),
+            scribe.code(text, false),
+            python::string(&ours),
+        )),
     }
 }
 
