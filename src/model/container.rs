@@ -261,7 +261,7 @@ pub struct Mount<F: Form> {
     pub source: MountSource<F>,
     /// More options of its kind, rendered beside those of `source`: `recursive` of a bind, `labels` of a volume, `subpath` of an image.
     pub options: Attributes<F>,
-    /// More attributes, such as `consistency`, which no engine on Linux heeds.
+    /// More attributes, which no engine on Linux heeds: `consistency`, and options of other kinds of mounts, as `bind` beside a volume.
     pub more: Attributes<F>,
 }
 

@@ -332,11 +332,41 @@ fn mount(mount: &Mount<Resolved>, compose: ComposeGeneration) -> Value {
     map.put("target", mount.target.as_str());
     map.flag("read_only", mount.read_only);
     map.attribute("consistency", &mount.more);
-    let extra = extra.finish();
-    if kind == "bind" || extra != json!({}) {
-        map.put(kind, extra);
+    let mut extra = Some(extra.finish()).filter(|extra| kind == "bind" || *extra != json!({}));
+    for (part, keys) in MOUNT_PARTS {
+        if part == kind {
+            map.put_some(part, extra.take());
+        } else if let Some(Attribute::Table(members)) = mount.more.get(part) {
+            map.put(part, other_part(keys, members, compose));
+        }
     }
+    map.put_some(kind, extra);
     map.finish()
+}
+
+/// The options of each kind of mount, in the order of compose-go.
+const MOUNT_PARTS: [(&str, &[&str]); 4] = [
+    (
+        "bind",
+        &["selinux", "propagation", "create_host_path", "recursive"],
+    ),
+    ("volume", &["labels", "nocopy", "subpath"]),
+    ("tmpfs", &["size", "mode"]),
+    ("image", &["subpath"]),
+];
+
+/// Returns options of another kind than the mount's, which Compose keeps beside its own.
+fn other_part(keys: &[&str], members: &Attributes<Resolved>, compose: ComposeGeneration) -> Value {
+    let mut part = GoMap::default();
+    for key in keys {
+        match members.get(*key) {
+            Some(Attribute::Flag(create)) if *key == "create_host_path" => {
+                create_host(&mut part, Some(*create), compose);
+            }
+            _ => part.attribute(key, members),
+        }
+    }
+    part.finish()
 }
 
 /// 2.40 writes the flag where it is true, 5.0 and newer where it is false.

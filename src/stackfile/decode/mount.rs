@@ -1,6 +1,6 @@
 //! Decodes mounts.
 
-use crate::model::{Attributes, Form, KeyPath, Mount, MountSource};
+use crate::model::{Attribute, Attributes, Form, KeyPath, Mount, MountSource};
 
 use super::super::language;
 use super::super::tree::Node;
@@ -15,6 +15,18 @@ enum Kind {
     Volume,
     Tmpfs,
     Other(&'static str),
+}
+
+impl Kind {
+    /// Returns its name, which is also the key of its options.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Bind => "bind",
+            Self::Volume => "volume",
+            Self::Tmpfs => "tmpfs",
+            Self::Other(name) => name,
+        }
+    }
 }
 
 const KINDS: [(&str, Kind); 6] = [
@@ -79,6 +91,7 @@ impl<'a, F: Form> Decoder<'a, F> {
             )
         });
         let literal = |option: Option<&&str>| option.map(|option| F::literal((*option).to_owned()));
+        let mut more = Attributes::<F>::new();
         let source = match source {
             Some(path) if path.starts_with(['.', '/', '~']) => MountSource::Bind {
                 path: F::literal(self.host_path(path)),
@@ -86,18 +99,32 @@ impl<'a, F: Form> Decoder<'a, F> {
                 propagation: literal(propagation),
                 selinux: literal(selinux),
             },
-            source => MountSource::Volume {
-                volume: source.map(|volume| F::literal(volume.to_owned())),
-                nocopy: options.contains(&"nocopy"),
-                subpath: None,
-            },
+            source => {
+                // Compose keeps what only a bind has, in a `bind` beside the volume's own options.
+                let bind = [
+                    ("selinux", literal(selinux)),
+                    ("propagation", literal(propagation)),
+                ];
+                let bind = bind
+                    .into_iter()
+                    .filter_map(|(key, value)| Some((key.to_owned(), Attribute::Text(value?))));
+                let bind: Attributes<F> = bind.collect();
+                if !bind.is_empty() {
+                    more.insert("bind".to_owned(), Attribute::Table(bind));
+                }
+                MountSource::Volume {
+                    volume: source.map(|volume| F::literal(volume.to_owned())),
+                    nocopy: options.contains(&"nocopy"),
+                    subpath: None,
+                }
+            }
         };
         Some(Mount {
             target: F::literal(clean_target(target)),
             read_only: F::literal(options.contains(&"ro")),
             source,
             options: Attributes::<F>::new(),
-            more: Attributes::<F>::new(),
+            more,
         })
     }
 
@@ -116,7 +143,7 @@ impl<'a, F: Form> Decoder<'a, F> {
         let volume = reader.node("volume");
         let tmpfs = reader.node("tmpfs");
         let image = reader.node("image");
-        let more = reader.carry(language::MOUNT_CARRIED);
+        let mut more = reader.carry(language::MOUNT_CARRIED);
         let kind = match kind {
             Some(kind) => kind,
             None if node.get("type").is_some() => return None,
@@ -135,6 +162,20 @@ impl<'a, F: Form> Decoder<'a, F> {
         if matches!(kind, Kind::Bind) && node.get("source").is_none() {
             missing("source");
         }
+        let parts = [
+            ("bind", bind, &language::BIND),
+            ("volume", volume, &language::VOLUME_MOUNT),
+            ("tmpfs", tmpfs, &language::TMPFS_MOUNT),
+            ("image", image, &language::IMAGE_MOUNT),
+        ];
+        for (key, node, table) in parts {
+            if key != kind.name()
+                && let Some(node) = node
+                && let Some(part) = self.other_part(node, &path.join(key), table)
+            {
+                more.insert(key.to_owned(), part);
+            }
+        }
         let mut options = Attributes::<F>::new();
         let source = match kind {
             Kind::Bind => self.bind(source?, bind, &path.join("bind"), &mut options)?,
@@ -143,7 +184,9 @@ impl<'a, F: Form> Decoder<'a, F> {
             }
             Kind::Tmpfs => self.tmpfs(tmpfs, &path.join("tmpfs"), &mut options)?,
             Kind::Other(kind) => {
-                if let Some(node) = image {
+                if kind == "image"
+                    && let Some(node) = image
+                {
                     let mut reader =
                         Reader::open(self, node, &path.join("image"), &language::IMAGE_MOUNT)?;
                     options = reader.carry(language::IMAGE_MOUNT_CARRIED);
@@ -160,6 +203,24 @@ impl<'a, F: Form> Decoder<'a, F> {
             options,
             more,
         })
+    }
+
+    /// Decodes options of another kind of mount, which mean nothing here and which Compose keeps.
+    fn other_part(
+        &mut self,
+        node: &Node,
+        path: &KeyPath,
+        table: &'static language::Table,
+    ) -> Option<Attribute<F>> {
+        let mut part = self.table_attribute(node, path, table)?;
+        if let Attribute::Table(members) = &mut part
+            && let Some(mode) = members.get_mut("mode")
+            && let Attribute::Mode(number) = *mode
+        {
+            // In a mount it is a number, elsewhere text.
+            *mode = Attribute::Number(F::literal(i64::from(number)));
+        }
+        Some(part)
     }
 
     fn bind(

@@ -176,7 +176,7 @@ impl<'a, F: Form> Decoder<'a, F> {
         }
     }
 
-    fn table_attribute(
+    pub(super) fn table_attribute(
         &mut self,
         node: &Node,
         path: &KeyPath,
