@@ -139,12 +139,14 @@ fn every_form_of_every_key_is_accepted() {
 }
 
 /// Layers: what may stand in place of a value, and what of a required key.
-const LAYERS: [&str; 6] = [
+const LAYERS: [&str; 8] = [
     "services.web = { image = \"a\", ports = { append = [\"80:80\"] }, environment = { A = { null = true }, B = { reset = true } } }",
     "services.web = { image = \"a\", ports = { append = [\"80:80\"], remove = [\"81:81\"] }, command = { reset = true } }",
     "mixins.base = { environment = { append = { A = \"1\" } }, ulimits = { nofile = { soft = 1 } }, x-note = [1, { a = 2 }] }",
     "defaults.service = { privileged = \"${PRIVILEGED:-false}\", mem_limit = \"${LIMIT}\", ports = [\"${PORT}:80\"], cpus = \"$CPUS\" }",
     "overlays.big = { services = { web = { reset = true } }, networks = { back = { driver = { reset = true } } }, sockets = { docker = { mode = \"0600\" } } }",
+    "networks.back = { null = true }\nvolumes = { data = { null = true } }",
+    "overlays.big = { networks = { back = { null = true } }, volumes = { data = { null = true } } }",
     "dags.d = { start_date = 2024-01-01T06:00:00, default_args = { retries = 1 }, tasks = { a = { bash = \"true\", retries = { reset = true } } } }",
 ];
 
@@ -157,7 +159,7 @@ fn operations_marks_and_variables_are_accepted() {
 }
 
 /// One mistake each, of the kinds that a schema can see.
-const SLIPS: [&str; 24] = [
+const SLIPS: [&str; 26] = [
     "services.web.ports = [\"80:\"]",
     "services.web.ports = \"80:80\"",
     "services.web.ports = [{ published = \"80\" }]",
@@ -182,6 +184,8 @@ const SLIPS: [&str; 24] = [
     "configs.c = { content = \"x\", file = \"y\" }",
     "sockets.docker = { mode = \"0660\" }",
     "networks.back.driver = { append = [\"a\"] }",
+    "networks.back = { null = false }",
+    "configs.c = { null = true }",
 ];
 
 #[test]

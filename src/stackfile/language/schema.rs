@@ -48,6 +48,29 @@ fn mark() -> Value {
     })
 }
 
+/// The null of one that stands in no layer.
+fn null() -> Value {
+    json!({
+        "description": "{ null = true }, which is an empty one.",
+        "type": "object",
+        "properties": { "null": { "const": true } },
+        "required": ["null"],
+        "additionalProperties": false,
+    })
+}
+
+/// Returns a table with keys of the user's.
+fn map_of(pattern: Option<&str>, values: Value) -> Value {
+    match pattern {
+        Some(pattern) => json!({
+            "type": "object",
+            "patternProperties": { pattern: values },
+            "additionalProperties": false,
+        }),
+        None => json!({ "type": "object", "additionalProperties": values }),
+    }
+}
+
 /// What holds around a value.
 #[derive(Clone, Copy)]
 struct Place {
@@ -194,7 +217,13 @@ impl Writer {
             Shape::Section(kind, inner) if !kind.all().is_empty() => {
                 vec![self.named(*kind, inner, place)]
             }
-            Shape::Section(kind, inner) => vec![self.map(kind.pattern(), inner, place)],
+            Shape::Section(kind, inner) => {
+                let mut values = self.entry(inner, place);
+                if kind.may_be_null() && !place.is_layered {
+                    values = any_of(vec![values, null()]);
+                }
+                vec![map_of(kind.pattern(), values)]
+            }
             Shape::Table(table) => vec![self.reference(table, place)],
             Shape::Short(table) => {
                 let first = table.fields().next();
@@ -239,15 +268,7 @@ impl Writer {
     }
 
     fn map(&mut self, pattern: Option<&str>, inner: &'static Shape, place: Place) -> Value {
-        let values = self.entry(inner, place);
-        match pattern {
-            Some(pattern) => json!({
-                "type": "object",
-                "patternProperties": { pattern: values },
-                "additionalProperties": false,
-            }),
-            None => json!({ "type": "object", "additionalProperties": values }),
-        }
+        map_of(pattern, self.entry(inner, place))
     }
 
     /// Returns a table of which all keys are known.

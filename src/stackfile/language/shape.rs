@@ -128,6 +128,11 @@ impl Kind {
         }
     }
 
+    /// Returns whether an entry of that name may be nothing, as `data:` under Compose's `volumes`.
+    pub fn may_be_null(self) -> bool {
+        matches!(self, Self::Network | Self::Volume)
+    }
+
     /// Returns a name as examples have it.
     pub fn example(self) -> &'static str {
         match self {
