@@ -21,6 +21,12 @@ pub enum TemplateError {
         /// The reference.
         text: String,
     },
+    /// Something in it that Compose cannot read there.
+    #[error("a line break within ${{…}}")]
+    LineBreak {
+        /// The bytes of the reference.
+        span: Range<usize>,
+    },
     /// References in references in references.
     #[error("${{…}} nested deeper than {DEPTH} levels")]
     TooDeep {
@@ -41,6 +47,7 @@ impl TemplateError {
         match self {
             Self::Unclosed { span }
             | Self::Malformed { span, .. }
+            | Self::LineBreak { span }
             | Self::TooDeep { span }
             | Self::TooMany { span } => span.clone(),
         }
@@ -246,15 +253,18 @@ impl Parser {
         let inner = &text[start..start + close];
         let end = start + close + 1;
         let span = offset + dollar..offset + end;
-        // Compose takes no line break in a reference.
         let malformed = || TemplateError::Malformed {
             span: span.clone(),
             text: text[dollar..end].to_owned(),
         };
         let length = name_length(inner);
         let (name, tail) = inner.split_at(length);
-        if name.is_empty() || inner.contains('\n') {
+        if name.is_empty() {
             return Err(malformed());
+        }
+        // Compose takes none.
+        if inner.contains('\n') {
+            return Err(TemplateError::LineBreak { span: span.clone() });
         }
         let (minds, sign) = match tail.strip_prefix(':') {
             Some(sign) => (Minds::UnsetOrEmpty, sign),

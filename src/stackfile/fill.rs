@@ -3,14 +3,15 @@
 use std::collections::{BTreeSet, HashMap};
 
 use crate::model::{
-    FILLED_BYTES, FileRole, GROWN_BYTES, Minds, Operator, Segment, Sources, TemplateText, Unset,
+    FILLED_BYTES, FileRole, GROWN_BYTES, Minds, Operator, Segment, Sources, TemplateError,
+    TemplateText, Unset,
 };
 
 use super::diagnostic::MISTAKES;
 use super::suggest::nearest;
 use super::text_position::within_string;
 use super::tree::{Node, Site, Text, TextState, Value};
-use super::variables::{Origin, Sizes, Variables};
+use super::variables::{Origin, Sizes, Variables, breaks_within};
 use super::{Code, Diagnostic};
 
 /// Keys whose texts a shell reads, where a `$` is often the shell's.
@@ -103,8 +104,13 @@ impl<'a> Filler<'a> {
                         false => Code::BadVariable,
                     };
                     let diagnostic = Diagnostic::error(code, error.to_string(), site.label(""));
-                    self.told
-                        .push(diagnostic.with_help("${NAME}, or $$ for a plain dollar"));
+                    let help = match error {
+                        TemplateError::LineBreak { .. } => {
+                            "Compose takes none there; a variable of [vars] may hold the text"
+                        }
+                        _ => "${NAME}, or $$ for a plain dollar",
+                    };
+                    self.told.push(diagnostic.with_help(help));
                 }
                 return None;
             }
@@ -120,6 +126,10 @@ impl<'a> Filler<'a> {
         match self.mode {
             Mode::Keep => {
                 let kept = self.variables.keep(&parsed);
+                if breaks_within(&kept) {
+                    self.tell_break(at);
+                    return None;
+                }
                 Some(match plain(&kept) {
                     Some(plain) => TextState::Known(plain),
                     None => TextState::Template(kept),
@@ -207,6 +217,16 @@ impl<'a> Filler<'a> {
         }
         let part = part.start + text.offset..part.end + text.offset;
         Site::new(at.file, within_string(source, &at.span, part))
+    }
+
+    fn tell_break(&mut self, at: &Site) {
+        if self.told.len() < MISTAKES && self.is_new(at, "") {
+            let message = "a constant with a line break or a lone brace within ${…}";
+            let told = Diagnostic::error(Code::BadVariable, message, at.label(""));
+            self.told.push(told.with_help(
+                "Compose takes neither there; a constant that stands alone may have them",
+            ));
+        }
     }
 
     fn is_new(&mut self, site: &Site, name: &str) -> bool {

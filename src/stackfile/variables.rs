@@ -374,6 +374,19 @@ fn is_no_default(constant: &TemplateText) -> bool {
     is_odd || depth != 0
 }
 
+/// Returns whether a constant stands behind an operator where it cannot: `${V:-a ${CONSTANT}}`.
+pub(super) fn breaks_within(text: &TemplateText) -> bool {
+    text.segments.iter().any(|segment| match segment {
+        Segment::Plain(_) => false,
+        Segment::Variable(variable) => match &variable.operator {
+            Operator::None => false,
+            Operator::Default(_, text)
+            | Operator::Required(_, text)
+            | Operator::Alternative(_, text) => is_no_default(text) || breaks_within(text),
+        },
+    })
+}
+
 /// Returns `${V:-${V+WORD}${V-constant}}`: the value, or what the operator says where it is set to nothing, or the constant.
 fn or_constant(
     variable: &Variable,
