@@ -177,12 +177,13 @@ fn the_short_form_and_json_name_the_place() {
 }
 
 /// Codes whose example cannot be shown by one stack.toml alone: env files, includes and options have a part in them.
-const NOT_BY_ONE_FILE: [Code; 5] = [
+const NOT_BY_ONE_FILE: [Code; 6] = [
     Code::BadTemplate,
     Code::BadEnvFile,
     Code::MissingInclude,
     Code::TooLarge,
     Code::UnknownOverlay,
+    Code::RelativeVariable,
 ];
 
 /// Returns the TOML block of an explanation below `title`.

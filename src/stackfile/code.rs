@@ -206,6 +206,8 @@ codes! {
         UnusedVariable = "unused-variable", Warn;
         /// A volume whose name is one letter, as drives of Windows have.
         OneLetterVolume = "one-letter-volume", Warn;
+        /// A variable that holds a relative path, which docker compose takes from another folder.
+        RelativeVariable = "relative-variable", Warn;
     }
 }
 

@@ -5,7 +5,7 @@ use crate::model::{ContainerOptions, Form, KeyPath, Sources, Stack, Template, Te
 use super::super::tree::Node;
 use super::super::variables::{Origin, Variables};
 use super::super::{Annotation, Code, Diagnostic, Places};
-use super::{Levels, exposure, health, host, image, secret, unused};
+use super::{Levels, exposure, health, host, image, relative, secret, unused};
 
 /// What lints look at, and what they found.
 pub(in super::super) struct Linting<'a, F: Form> {
@@ -27,7 +27,7 @@ type Lint<'a, F> = fn(&mut Linting<'a, F>);
 impl<'a, F: Form> Linting<'a, F> {
     /// Returns what every lint that is switched on has to say.
     pub(in super::super) fn run(mut self) -> Vec<Diagnostic> {
-        let lints: [(Code, Lint<'a, F>); 20] = [
+        let lints: [(Code, Lint<'a, F>); 21] = [
             (Code::UnpinnedImage, image::unpinned),
             (Code::OpenPort, exposure::open_port),
             (Code::OpenDatabasePort, exposure::open_database_port),
@@ -48,6 +48,7 @@ impl<'a, F: Form> Linting<'a, F> {
             (Code::UnusedMixin, unused::mixins),
             (Code::UnusedVariable, unused::variables),
             (Code::OneLetterVolume, host::one_letter_volume),
+            (Code::RelativeVariable, relative::variables),
         ];
         for (code, lint) in lints {
             if self.levels.is_on(code) {

@@ -8,6 +8,7 @@ mod host;
 mod image;
 mod levels;
 mod linting;
+mod relative;
 mod secret;
 mod unused;
 
