@@ -31,7 +31,7 @@ pub(super) struct TemplateSet {
 }
 
 impl TemplateSet {
-    /// Loads all templates.
+    /// Loads the templates of the project; the built-in ones are loaded as they are used.
     ///
     /// # Errors
     /// [`RenderError::Template`] for one that cannot be parsed.
@@ -48,12 +48,15 @@ impl TemplateSet {
         environment.add_filter("toml", toml_value);
         environment.add_filter("shell", shell_words);
         environment.add_filter("comment", comment);
-        let built_in = BUILT_IN
-            .iter()
-            .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
-        for (name, text) in built_in.chain(request.templates.clone()) {
-            let added = environment.add_template_owned(name.clone(), text);
-            added.map_err(|error| problem(&name, &error))?;
+        // Only those that are used are parsed; the ones of the project below, used or not, so that no mistake stays hidden.
+        environment.set_loader(|name| {
+            let mut built_in = BUILT_IN.iter();
+            let found = built_in.find(|(file, _)| *file == name);
+            Ok(found.map(|(_, text)| (*text).to_owned()))
+        });
+        for (name, text) in &request.templates {
+            let added = environment.add_template_owned(name.clone(), text.clone());
+            added.map_err(|error| problem(name, &error))?;
         }
         Ok(Self { environment })
     }
