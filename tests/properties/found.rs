@@ -1,6 +1,6 @@
 //! What random stacks found, made small: each of these failed once.
 
-use crate::round_trip::check;
+use crate::round_trip::{Failure, check};
 use crate::tree::Tree;
 
 fn text(text: &str) -> Tree {
@@ -123,4 +123,26 @@ fn the_target_of_a_socket_is_a_clean_path() {
     ]);
     tree.put("sockets", Tree::table([("s", socket)]));
     survives(&tree);
+}
+
+#[test]
+fn numbers_that_compose_takes_from_no_variable_are_not_taken_from_one() {
+    let variable = || text("${SEVEN}");
+    let device = Tree::table([("path", text("/dev/sda")), ("weight", variable())]);
+    for (key, value) in [
+        ("blkio_config", Tree::table([("weight", variable())])),
+        (
+            "blkio_config",
+            Tree::table([("weight_device", Tree::List(vec![device]))]),
+        ),
+        (
+            "networks",
+            Tree::table([("n", Tree::table([("gw_priority", variable())]))]),
+        ),
+    ] {
+        let mut tree = service(key, value);
+        tree.put("networks", Tree::table([("n", Tree::Table(Vec::new()))]));
+        let told = check(&tree);
+        assert!(matches!(told, Err(Failure::Read(_))), "{told:?}");
+    }
 }

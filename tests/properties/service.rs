@@ -119,7 +119,7 @@ fn endpoint(m: &mut Maker) -> Tree {
             ("ipv6_address", |m| m.word(&["fd00::7"])),
             ("priority", fixed_number),
             ("mac_address", text),
-            ("gw_priority", number),
+            ("gw_priority", fixed_number),
             ("interface_name", text),
             ("link_local_ips", texts),
             ("driver_opts", options),
@@ -334,10 +334,10 @@ fn blkio(m: &mut Maker) -> Tree {
     m.table(
         40,
         &[
-            ("weight", number),
+            ("weight", fixed_number),
             ("weight_device", |m| {
                 m.list(2, |m| {
-                    Tree::table([("path", text(m)), ("weight", number(m))])
+                    Tree::table([("path", text(m)), ("weight", fixed_number(m))])
                 })
             }),
             ("device_read_bps", rates),

@@ -77,6 +77,10 @@ impl<'a, F: Form> Decoder<'a, F> {
             Shape::Table(table) => self.table_attribute(node, path, table)?,
             Shape::Short(table) => self.short_attribute(node, path, table)?,
             Shape::Devices(table) => self.devices_attribute(node, path, table)?,
+            Shape::Fixed(_) if self.variable_in(node).is_some() => {
+                self.wrong_type(node, path, "a value");
+                return None;
+            }
             Shape::Fixed(inner) | Shape::Layered(inner) => self.attribute(node, path, *inner)?,
             Shape::Either(shapes) => {
                 let has_table = node.table().is_some();

@@ -6,8 +6,8 @@ use super::table::key;
 use super::{Field, Shape, Table};
 
 use Shape::{
-    Command, Either, Flag, Hosts, List, Loose, Map, Mode, Names, Number, Pairs, Path, Short, Size,
-    Text, Word,
+    Command, Either, Fixed, Flag, Hosts, List, Loose, Map, Mode, Names, Number, Pairs, Path, Short,
+    Size, Text, Word,
 };
 
 /// How the image is built.
@@ -162,7 +162,7 @@ pub static BLKIO: Table = Table::new(
     &[&[
         key(
             "weight",
-            Number,
+            Fixed(&Number),
             "The container's share of bandwidth, from 10 to 1000.",
         )
         .or("500"),
@@ -203,7 +203,7 @@ pub static BLKIO_WEIGHT: Table = Table::new(
         key("path", Text, "The device.")
             .required()
             .like(&["\"/dev/sda\""]),
-        key("weight", Number, "The share, from 10 to 1000.")
+        key("weight", Fixed(&Number), "The share, from 10 to 1000.")
             .required()
             .like(&["400"]),
     ]],

@@ -163,7 +163,7 @@ pub static ENDPOINT: Table = Table::new(
 pub(in crate::stackfile) static ENDPOINT_CARRIED: &[Field] = &[
     key(
         "gw_priority",
-        Number,
+        Fixed(&Number),
         "The network with the highest one has the default gateway. Takes an engine with API 1.48.",
     )
     .or("0"),
