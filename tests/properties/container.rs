@@ -92,7 +92,14 @@ fn env_files(m: &mut Maker) -> Tree {
             ("path", Tree::text("./odd name#.env")),
             ("format", Tree::text("raw")),
         ]),
-        _ => Tree::table([("path", path(m)), ("required", Tree::Flag(false))]),
+        _ => {
+            let mut missing = path(m);
+            if missing == Tree::text(".") {
+                // A folder is there.
+                missing = Tree::text("./missing");
+            }
+            Tree::table([("path", missing), ("required", Tree::Flag(false))])
+        }
     };
     if m.dice.percent(20) {
         return Tree::text("first.env");

@@ -10,7 +10,9 @@ mod container;
 mod dag;
 mod dice;
 mod found;
+mod layers;
 mod maker;
+mod readers;
 mod round_trip;
 mod service;
 mod shrink;
@@ -18,10 +20,14 @@ mod stack;
 mod texts;
 mod tree;
 
-use round_trip::check;
+use round_trip::{Failure, check, check_layers};
+use tree::Tree;
 
 /// How many stacks one test renders and reads back; there are eight of these tests.
 const CASES: u64 = 1_250;
+
+/// How many stacks one test writes in layers besides; there are two of these tests.
+const IN_LAYERS: u64 = 1_000;
 
 /// How many stacks one test shows to Compose; there are four of these tests.
 const BY_COMPOSE: u64 = 50;
@@ -44,14 +50,26 @@ const TOLD: usize = 8;
 
 /// Checks the stacks of one test.
 fn survive(part: u64) {
+    hold(seeds(part, CASES), |tree, _| check(tree));
+}
+
+/// Checks that the stacks of one test mean the same in layers.
+fn mean_the_same_in_layers(part: u64) {
+    hold(seeds(part, IN_LAYERS), check_layers);
+}
+
+/// Checks the stacks of these seeds, and tells the smallest ones that fail.
+fn hold(seeds: std::ops::Range<u64>, check: fn(&Tree, u64) -> Result<(), Failure>) {
     let mut told = Vec::new();
-    for seed in seeds(part, CASES) {
+    for seed in seeds {
         let tree = stack::stack(seed);
-        let Err(failure) = check(&tree) else { continue };
+        let Err(failure) = check(&tree, seed) else {
+            continue;
+        };
         let small = shrink::shrink(&tree, &|tree| {
-            check(tree).is_err_and(|other| other.is_like(&failure))
+            check(tree, seed).is_err_and(|other| other.is_like(&failure))
         });
-        let failure = check(&small).err().unwrap_or(failure);
+        let failure = check(&small, seed).err().unwrap_or(failure);
         told.push(format!(
             "STACKGEN_PROPERTY_SEED={seed}\n{}\n{failure}",
             small.to_toml()
@@ -65,29 +83,23 @@ fn survive(part: u64) {
 
 /// Checks the stacks that one test shows to both generations of Compose.
 fn mean_the_same_to_compose(part: u64) {
-    let place =
-        std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("properties-{part}"));
-    let mut told = Vec::new();
+    let place = tempfile::tempdir().unwrap();
+    let place = place.path().canonicalize().unwrap();
+    let mut pairs = Vec::new();
     for seed in seeds(part, BY_COMPOSE) {
-        let tree = stack::stack(seed);
-        for peer in config::peers() {
-            if let Err(failure) = config::check(&tree, &peer, &place) {
-                told.push(format!("STACKGEN_PROPERTY_SEED={seed}\n{failure}"));
-                break;
-            }
-        }
-        if told.len() == TOLD {
-            break;
-        }
+        let name = format!("STACKGEN_PROPERTY_SEED={seed}");
+        pairs.push(config::prepared(name, &stack::stack(seed), &place).unwrap());
     }
-    assert!(told.is_empty(), "{}", told.join("\n\n"));
+    for peer in config::peers() {
+        let told = config::check(&pairs, &peer, &place);
+        assert!(told.is_ok(), "{}", told.unwrap_err());
+    }
 }
 
 /// Writes a test for each part, so that a runner can spread them.
 macro_rules! parts {
     ($check:ident: $($name:ident = $part:literal),*) => {$(
         #[test]
-        #[ignore = "takes minutes: cargo nextest run --test properties --run-ignored all"]
         fn $name() {
             $check($part);
         }
@@ -103,6 +115,11 @@ parts!(survive:
     random_stacks_survive_rendering_and_reading_6 = 5,
     random_stacks_survive_rendering_and_reading_7 = 6,
     random_stacks_survive_rendering_and_reading_8 = 7
+);
+
+parts!(mean_the_same_in_layers:
+    random_stacks_mean_the_same_in_layers_1 = 0,
+    random_stacks_mean_the_same_in_layers_2 = 1
 );
 
 parts!(mean_the_same_to_compose:

@@ -9,6 +9,7 @@ use stackgen::model::*;
 use stackgen::render::{Generated, RenderRequest, render};
 use stackgen::stackfile::{Reading, Selection, read};
 
+use crate::layers::{OVERLAY, in_layers};
 use crate::texts::ENVIRONMENT;
 use crate::tree::Tree;
 
@@ -56,7 +57,7 @@ const ENV_FILES: [(&str, &str); 3] = [
 ];
 
 /// Reads the text of a stack.toml in this folder.
-pub fn reading(text: &str, folder: &Path) -> Reading {
+fn reading(text: &str, folder: &Path, selection: &Selection) -> Reading {
     let mut files = vec![SourceFile {
         path: PathBuf::from("stack.toml"),
         role: FileRole::Main,
@@ -76,7 +77,7 @@ pub fn reading(text: &str, folder: &Path) -> Reading {
         files,
         environment: environment.into(),
     };
-    read(&sources, &Selection::default())
+    read(&sources, selection)
 }
 
 /// Both forms of a stack.
@@ -86,7 +87,11 @@ pub struct Both {
 }
 
 fn both(text: &str, folder: &str) -> Result<Both, String> {
-    let reading = reading(text, Path::new(folder));
+    both_with(text, folder, &Selection::default())
+}
+
+fn both_with(text: &str, folder: &str, selection: &Selection) -> Result<Both, String> {
+    let reading = reading(text, Path::new(folder), selection);
     match (reading.template, reading.resolved) {
         (Some(template), Some(resolved)) => Ok(Both { template, resolved }),
         _ => {
@@ -100,6 +105,25 @@ fn both(text: &str, folder: &str) -> Result<Both, String> {
 /// Reads a tree as stack.toml in `/srv/shop`.
 pub fn stack_of(tree: &Tree) -> Result<Both, Failure> {
     both(&tree.to_toml(), "/srv/shop").map_err(Failure::Read)
+}
+
+/// Checks that a stack means the same when its values are spread over all kinds of layers.
+pub fn check_layers(tree: &Tree, seed: u64) -> Result<(), Failure> {
+    let first = stack_of(tree)?;
+    let text = in_layers(tree, seed).to_toml();
+    let selection = Selection {
+        overlays: vec![OVERLAY.to_owned()],
+        ..Selection::default()
+    };
+    let second = both_with(&text, "/srv/shop", &selection)
+        .map_err(|told| Failure::Back(format!("{told}\n{text}")))?;
+    same(
+        "the template",
+        first.template.parts(),
+        second.template.parts(),
+    )
+    .and_then(|()| same("the stack", first.resolved.parts(), second.resolved.parts()))
+    .map_err(|failure| more(failure, &text))
 }
 
 /// Renders the files of a stack.
