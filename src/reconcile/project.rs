@@ -16,6 +16,7 @@ use crate::stackfile::{
     Annotation, Code, Concern, Diagnostic, Places, Reading, Selection, Severity, check,
     fill_env_file_paths, read,
 };
+use crate::store::{self, Change, Difference, StoreError};
 
 use super::ReconcileError;
 
@@ -274,6 +275,22 @@ impl Project {
             .collect();
         files.extend(host_facts(stack, &request.output, &observed));
         Ok(files)
+    }
+
+    /// Writes rendered files, and removes those of an earlier render that are no more among them.
+    ///
+    /// # Errors
+    /// As [`store::write_all`].
+    pub fn write(&self, files: &[Generated]) -> Result<Vec<(PathBuf, Change)>, StoreError> {
+        store::write_all(&self.sources.folder, &self.output(), files)
+    }
+
+    /// Compares rendered files with those on disk.
+    ///
+    /// # Errors
+    /// As [`store::compare_all`].
+    pub fn compare(&self, files: &[Generated]) -> Result<Vec<Difference>, StoreError> {
+        store::compare_all(&self.sources.folder, &self.output(), files)
     }
 
     /// Returns the env files that the rendered file's header names. The default one counts only beside a committed example of it: docker

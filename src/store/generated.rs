@@ -78,7 +78,7 @@ fn unified(path: &Path, current: &str, wanted: &str, is_new: bool) -> String {
 }
 
 /// Returns the absolute path of a generated file after looking at each folder on the way to it: none may be a link.
-fn place(folder: &Path, path: &Path) -> Result<PathBuf, StoreError> {
+pub(super) fn place(folder: &Path, path: &Path) -> Result<PathBuf, StoreError> {
     let mut place = folder.to_owned();
     let mut parts = path.components().peekable();
     while let Some(part) = parts.next() {
@@ -105,7 +105,7 @@ fn place(folder: &Path, path: &Path) -> Result<PathBuf, StoreError> {
     Ok(place)
 }
 
-fn current_text(place: &Path) -> Result<Option<Vec<u8>>, StoreError> {
+pub(super) fn current_text(place: &Path) -> Result<Option<Vec<u8>>, StoreError> {
     match fs::read(place) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
@@ -142,7 +142,7 @@ fn replace(place: &Path, text: &str) -> Result<(), StoreError> {
         .map_err(|error| io("write to", folder, error))
 }
 
-fn io(what: &'static str, path: &Path, source: std::io::Error) -> StoreError {
+pub(super) fn io(what: &'static str, path: &Path, source: std::io::Error) -> StoreError {
     StoreError::Io {
         what,
         path: path.to_owned(),

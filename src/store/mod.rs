@@ -7,6 +7,7 @@
 mod error;
 mod generated;
 mod journal;
+mod leftover;
 mod lock;
 mod record;
 mod state_dir;
@@ -14,5 +15,6 @@ mod state_dir;
 pub use error::*;
 pub use generated::*;
 pub use journal::*;
+pub use leftover::*;
 pub use lock::*;
 pub use state_dir::*;

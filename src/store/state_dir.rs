@@ -10,6 +10,9 @@ use crate::model::{DagName, RunId, TaskName};
 use super::StoreError;
 use super::lock::open_locked;
 
+/// The folder's name.
+const NAME: &str = ".stackgen";
+
 /// The folder in which stackgen keeps what it has to remember. Losing it loses history, never a container or a volume.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StateDir {
@@ -30,7 +33,7 @@ impl StateDir {
     /// # Errors
     /// [`StoreError::Io`]; [`StoreError::Unsafe`] where it is a link or no folder.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
-        let path = folder.join(".stackgen");
+        let path = folder.join(NAME);
         make_folder(&path)?;
         let ignore = path.join(".gitignore");
         if !ignore.exists() {
@@ -107,6 +110,11 @@ impl StateDir {
             .join(path_part(dag.as_str()))
             .join(path_part(run.as_str()))
     }
+}
+
+/// Returns where a note is, for those who only look and must not make the folder.
+pub(super) fn note_path(folder: &Path, name: &str) -> PathBuf {
+    folder.join(NAME).join(path_part(name))
 }
 
 /// Returns `name` as one part of a path: what could leave the folder or confuse a shell becomes `%XX`.

@@ -175,3 +175,23 @@ fn sockets_are_compared_and_set_only_with_consent() {
         "rights for everybody take allow_world_access"
     );
 }
+
+#[test]
+fn a_file_that_is_not_rendered_any_more_is_told_and_removed() {
+    let folder = Folder::new(&format!(
+        "{GOOD}\n[render.files]\n\"notes/a.txt\" = \"a.j2\"\n\"b.txt\" = \"a.j2\"\n"
+    ));
+    folder.write("templates/a.j2", "{{ stack.name }}\n");
+    folder.run(&["render"]).ends(0);
+    folder.write("stack.toml", GOOD);
+    folder.write("generated/b.txt", "mine\n");
+    let told = folder.run(&["render", "--check"]).ends(2);
+    let gone = "--- a/generated/notes/a.txt\n+++ /dev/null\n";
+    assert!(told.stdout.contains(gone), "{}", told.stdout);
+    assert_eq!(folder.read("generated/notes/a.txt"), "good\n");
+    let said = folder.run(&["render"]).ends(0).stderr;
+    assert!(said.contains("removed    generated/notes/a.txt"), "{said}");
+    assert!(said.contains("warning: generated/b.txt is not"), "{said}");
+    assert!(!folder.path().join("generated/notes").exists());
+    assert_eq!(folder.read("generated/b.txt"), "mine\n");
+}

@@ -14,9 +14,10 @@ use crate::model::{Condition, ContainerStatus, ServiceName, VolumeName};
 use crate::plan::{Action, Plan, PlanOptions, Resource};
 use crate::reconcile::{Planned, Project, Session, StateWord, status, taken_ports};
 use crate::stackfile::Concern;
-use crate::store;
+use crate::store::Change;
 
 use super::plan::plan_text;
+use super::render::left_over;
 
 /// Renders, shows the plan, asks where something is interrupted or lost, performs it and waits until every service is well.
 #[derive(Debug, Clone, clap::Args)]
@@ -65,9 +66,14 @@ pub(crate) async fn run(context: &Context, args: &Args) -> CommandResult {
     let (project, session) = context.session_of(project).await?;
     let options = options(context, &session, args)?;
     let _lock = session.lock().await?;
-    let written = store::write(&project.sources.folder, &context.rendered(&project)?)?;
-    for (path, _) in written.iter().filter(|(_, has_changed)| *has_changed) {
-        context.ui.words(format!("Rendered {}", path.display()));
+    for (path, change) in project.write(&context.rendered(&project)?)? {
+        let path = path.display();
+        match change {
+            Change::Written => context.ui.words(format!("Rendered {path}")),
+            Change::AsItWas => {}
+            Change::Removed => context.ui.words(format!("Removed {path}")),
+            Change::LeftOver => context.ui.words(left_over(&path.to_string())),
+        }
     }
     let planned = session.plan(&options).await?;
     let text = plan_text(context, &project, &planned.plan);

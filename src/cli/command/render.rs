@@ -5,9 +5,11 @@ use crate::cli::{CommandResult, ExitCode};
 use crate::reconcile::Project;
 use crate::render::{Generated, worker_lacks};
 use crate::stackfile::Concern;
-use crate::store;
+use crate::store::Change;
 
 /// Writes docker-compose.yml and the task definitions to generated/ beside stack.toml. Needs neither an engine nor values for variables.
+///
+/// A file that an earlier render wrote and that is not rendered any more is removed, unless somebody changed it since.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
     /// Write nothing; exit 2 with a diff if generated/ is not what stack.toml says.
@@ -35,12 +37,24 @@ pub(crate) fn run(context: &Context, args: &Args) -> CommandResult {
     if args.check {
         return compare(context, &project, &files);
     }
-    for (path, has_changed) in store::write(&project.sources.folder, &files)? {
-        let word = if has_changed { "written" } else { "as it was" };
-        context.ui.words(format!("{word:<9}  {}", path.display()));
+    for (path, change) in project.write(&files)? {
+        let path = path.display();
+        context.ui.words(match change {
+            Change::Written => format!("written    {path}"),
+            Change::AsItWas => format!("as it was  {path}"),
+            Change::Removed => format!("removed    {path}"),
+            Change::LeftOver => left_over(&path.to_string()),
+        });
     }
     warn_of_variables(context, &project);
     Ok(ExitCode::Done)
+}
+
+/// Returns what is said of a file that is not rendered any more and that somebody changed.
+pub(super) fn left_over(path: &str) -> String {
+    format!(
+        "warning: {path} is not rendered any more, and was changed since stackgen wrote it: remove it if nobody needs it"
+    )
 }
 
 /// Names the variables that the rendered DAG files need and no Airflow service has, one line a DAG.
@@ -68,7 +82,7 @@ fn print(context: &Context, files: &[Generated]) -> CommandResult {
 }
 
 fn compare(context: &Context, project: &Project, files: &[Generated]) -> CommandResult {
-    let differences = store::compare(&project.sources.folder, files)?;
+    let differences = project.compare(files)?;
     for difference in &differences {
         context.ui.data(&difference.diff)?;
     }

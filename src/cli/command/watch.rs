@@ -11,7 +11,6 @@ use crate::cli::{CommandResult, ExitCode, watch_view};
 use crate::exec::ApplyOptions;
 use crate::reconcile::daemon::{self, DaemonOptions, Happening};
 use crate::stackfile::Concern;
-use crate::store;
 
 /// Follows stack.toml and everything it names, repairs what drifts at the engine, and runs the schedules. Ctrl-C ends it and leaves the
 /// stack running.
@@ -34,7 +33,7 @@ const RESCAN: Duration = Duration::from_secs(60);
 pub(crate) async fn run(context: &Context, args: &Args) -> CommandResult {
     let (project, session) = context.session().await?;
     context.refuse_failed_lints(&project)?;
-    store::write(&project.sources.folder, &context.rendered(&project)?)?;
+    project.write(&context.rendered(&project)?)?;
     let options = DaemonOptions {
         request: context.request(),
         selection: context.selection(Concern::Values)?,

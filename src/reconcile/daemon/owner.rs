@@ -16,7 +16,7 @@ use crate::model::{DagName, Resolved, ServiceName, Stack, with_causes};
 use crate::plan::Plan;
 use crate::reconcile::{Project, ReconcileError, Session};
 use crate::stackfile::{Concern, Selection};
-use crate::store::{self, Journal};
+use crate::store::{Change, Journal};
 use crate::watch::{FileWatch, Inbox, Pending, Rescan, Trigger, follow_engine};
 
 use super::Happening;
@@ -337,12 +337,13 @@ impl Daemon {
     async fn render(&self, project: &Project) {
         let written = project
             .rendered()
-            .and_then(|files| Ok(store::write(&project.sources.folder, &files)?));
+            .and_then(|files| Ok(project.write(&files)?));
         match written {
             Ok(files) => {
                 let files: Vec<PathBuf> = files
                     .into_iter()
-                    .filter_map(|(path, has_changed)| has_changed.then_some(path))
+                    .filter(|(_, change)| matches!(change, Change::Written | Change::Removed))
+                    .map(|(path, _)| path)
                     .collect();
                 if !files.is_empty() {
                     self.say(Happening::Rendered { files }).await;
