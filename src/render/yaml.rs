@@ -19,7 +19,7 @@ pub(super) fn block(value: &Value, indent: usize) -> String {
     match value {
         Value::Object(map) if !map.is_empty() => {
             for (key, item) in map {
-                entry(&mut out, indent, &format!("{}:", string(key)), item);
+                entry(&mut out, indent, &head_of(key, indent), item);
             }
         }
         Value::Array(items) if !items.is_empty() => {
@@ -35,6 +35,18 @@ pub(super) fn block(value: &Value, indent: usize) -> String {
     }
     out.pop();
     out
+}
+
+/// The longest key, in bytes, that is written before its colon. YAML allows 1024 characters there.
+const LONGEST_KEY: usize = 1_000;
+
+/// Writes a key and its colon; in front of a long one is a question mark, and its colon is on a line of its own.
+fn head_of(key: &str, indent: usize) -> String {
+    let key = string(key);
+    if key.len() <= LONGEST_KEY {
+        return format!("{key}:");
+    }
+    format!("? {key}\n{}:", " ".repeat(indent))
 }
 
 fn entry(out: &mut String, indent: usize, head: &str, item: &Value) {
@@ -284,6 +296,20 @@ mod tests {
             "\"a\\tb\\u0007\\u0085\\u2028\\uFEFF\"",
         );
         check("🦀", "\"🦀\"");
+    }
+
+    #[test]
+    fn a_key_of_any_length_is_read_back() {
+        for length in [998, 999, 1_024, 5_000] {
+            for sign in ["x", "é", ": "] {
+                let key = sign.repeat(length);
+                let value =
+                    serde_json::json!([{&key: {&key: 1}, "b": 2}, {&key: "a\nb"}, {&key: [1]}]);
+                let text = block(&value, 2);
+                let back: Value = serde_saphyr::from_str(&text).unwrap();
+                assert_eq!(back, value, "{text}");
+            }
+        }
     }
 
     #[test]

@@ -126,6 +126,21 @@ fn the_target_of_a_socket_is_a_clean_path() {
 }
 
 #[test]
+fn a_key_of_a_thousand_letters_is_read_back() {
+    let key = "a: ".repeat(400);
+    for attribute in ["environment", "labels"] {
+        survives(&service(attribute, Tree::table([(&key, text("x"))])));
+    }
+}
+
+#[test]
+fn a_colon_within_the_path_of_a_device_is_told() {
+    let device = Tree::table([("source", text("/dev/a:b"))]);
+    let told = check(&service("devices", Tree::List(vec![device])));
+    assert!(matches!(told, Err(Failure::Read(_))), "{told:?}");
+}
+
+#[test]
 fn numbers_that_compose_takes_from_no_variable_are_not_taken_from_one() {
     let variable = || text("${SEVEN}");
     let device = Tree::table([("path", text("/dev/sda")), ("weight", variable())]);
