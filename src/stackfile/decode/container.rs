@@ -405,8 +405,8 @@ impl<'a, F: Form> Decoder<'a, F> {
                 continue;
             }
             let mut reader = Reader::open(self, item, &at, &language::DEVICE)?;
-            let source = reader.word("source");
-            let target = reader.word("target");
+            let source = reader.with("source", Decoder::device_path);
+            let target = reader.with("target", Decoder::device_path);
             let permissions = reader
                 .word("permissions")
                 .unwrap_or_else(|| "rwm".to_owned());
@@ -418,6 +418,18 @@ impl<'a, F: Form> Decoder<'a, F> {
             }
         }
         Some(devices)
+    }
+
+    /// A device is written with colons between its parts, as the engine is told of it.
+    fn device_path(&mut self, node: &Node, path: &KeyPath) -> Option<String> {
+        let text = self.known_text(node, path)?;
+        if text.contains(':') {
+            let message = format!("{path} cannot have a colon");
+            let help = "link the device to a path without one".to_owned();
+            self.bad_value(Code::BadValue, node, message, "", Some(help));
+            return None;
+        }
+        Some(text)
     }
 
     fn logging(&mut self, node: &Node, path: &KeyPath) -> Option<Logging<F>> {
