@@ -77,6 +77,21 @@ fn escaped(c: char) -> String {
     }
 }
 
+/// JSON may hold keys that YAML has to announce: those of more than 1024 characters. Each stands at the beginning of a line.
+fn with_long_key(line: &str) -> String {
+    let is_key = |end: usize| {
+        let before = line[..end].chars().rev();
+        before.take_while(|c| *c == '\\').count().is_multiple_of(2)
+    };
+    let is_long = line.trim_start().starts_with('"')
+        && line
+            .match_indices("\": ")
+            .find(|(end, _)| is_key(*end))
+            .is_some_and(|(end, _)| end > 1_000);
+    let mark = if is_long { "? " } else { "" };
+    format!("{mark}{line}\n")
+}
+
 /// Takes out what has no twin in a compose file: sockets, which become mounts.
 fn without_own(tree: &Tree) -> Tree {
     let mut tree = tree.clone();
@@ -143,6 +158,7 @@ pub fn prepared(name: String, tree: &Tree, place: &Path) -> Result<Pair, String>
     }
     std::fs::write(folder.join("some.labels"), "from.file=x\n").unwrap();
     let json = serde_json::to_string_pretty(&compose_json(&tree)).unwrap();
+    let json: String = json.lines().map(with_long_key).collect();
     let json: String = json.chars().map(escaped).collect();
     let (twin, rendered) = ("compose.json", "generated/docker-compose.yml");
     std::fs::write(folder.join(twin), json).unwrap();

@@ -150,7 +150,7 @@ fn long_port(m: &mut Maker, published: i64, inside: usize) -> Tree {
         ("protocol", |m| m.word(&["tcp", "udp", "sctp"])),
         ("name", text),
         ("app_protocol", text),
-        ("mode", |m| m.word(&["host", "ingress"])),
+        ("mode", |m| word_or_text(m, &["host", "ingress"])),
     ];
     for (key, value) in m.table(40, more).entries() {
         port.put(key, value.clone());
@@ -269,15 +269,19 @@ fn long_mount_of(m: &mut Maker, kind: &str) -> Tree {
     let options: &[Field] = match kind {
         "bind" => &[
             ("create_host_path", fixed_flag),
-            ("propagation", |m| m.word(&["rslave", "shared", "rprivate"])),
+            ("propagation", word_or_strange),
             ("selinux", |m| m.word(&["z", "Z"])),
             ("recursive", |m| {
                 m.word(&["enabled", "disabled", "writable", "readonly"])
             }),
         ],
-        "volume" => &[("nocopy", fixed_flag), ("subpath", text), ("labels", pairs)],
+        "volume" => &[
+            ("nocopy", fixed_flag),
+            ("subpath", word_or_strange),
+            ("labels", strange_pairs),
+        ],
         "tmpfs" => &[("size", size), ("mode", mode)],
-        "image" => &[("subpath", text)],
+        "image" => &[("subpath", word_or_strange)],
         _ => &[],
     };
     if m.dice.percent(60) && !options.is_empty() {
@@ -316,8 +320,8 @@ fn references(m: &mut Maker, names: fn(&Maker) -> Vec<String>) -> Tree {
     let mut reference = Tree::table([("source", source)]);
     let more: &[Field] = &[
         ("target", |m| Tree::Text(target(m))),
-        ("uid", |m| m.word(&["0", "1000", "${SEVEN}"])),
-        ("gid", |m| m.word(&["0", "1000"])),
+        ("uid", |m| word_or_text(m, &["0", "1000", "${SEVEN}"])),
+        ("gid", |m| word_or_text(m, &["0", "1000"])),
         ("mode", mode),
     ];
     for (key, value) in m.table(50, more).entries() {
@@ -400,7 +404,12 @@ fn devices(m: &mut Maker) -> Tree {
             "/dev/${WORD}:/dev/w",
         ]),
         _ => {
-            let mut device = Tree::table([("source", Tree::text("/dev/null"))]);
+            let source = match word_or_fixed_text(m, &["/dev/null"]) {
+                Tree::Text(text) if text.is_empty() => Tree::text("/dev/null"),
+                Tree::Text(text) => Tree::Text(text.replace(':', "_")),
+                other => other,
+            };
+            let mut device = Tree::table([("source", source)]);
             device.put("target", Tree::Text(format!("/dev/x{}", m.serial())));
             // Left out, Compose sends none to the engine, and stackgen what Docker's own command takes for it.
             device.put("permissions", m.word(&["r", "rw", "rwm"]));

@@ -20,7 +20,7 @@ pub fn dag(m: &mut Maker) -> Tree {
             ("runner", |m| m.word(&["stackgen", "airflow"])),
             ("tags", |m| m.list(2, fixed_text)),
             ("params", |m| m.map(texts::name_or_word, anything_of_json)),
-            ("default_args", |m| m.table(40, TASK)),
+            ("default_args", default_args),
         ],
     );
     match m.dice.below(3) {
@@ -31,12 +31,19 @@ pub fn dag(m: &mut Maker) -> Tree {
         1 => dag.put("every", fixed_duration(m)),
         _ => {}
     }
+    // What lies under every task can be of one kind only if all tasks are.
+    let kind = m.dice.percent(25).then(|| m.dice.below(KINDS.len()));
+    if let (Some(kind), Some(Tree::Table(_))) = (kind, dag.get("default_args")) {
+        let lowest = default_kind(m, kind);
+        let default_args = dag.get_mut("default_args").unwrap();
+        default_args.put(KINDS[kind], lowest);
+    }
     m.tasks.clear();
     let mut tasks = Tree::Table(Vec::new());
     for _ in 0..m.dice.within(1, 3) {
         let name = texts::name(&mut m.dice);
         if tasks.get(&name).is_none() {
-            tasks.put(&name, task(m));
+            tasks.put(&name, task(m, kind));
             m.tasks.push(name);
         }
     }
@@ -79,7 +86,44 @@ const TASK: &[Field] = &[
     ("description", fixed_text),
 ];
 
-fn task(m: &mut Maker) -> Tree {
+/// What lies under every task.
+fn default_args(m: &mut Maker) -> Tree {
+    let mut lowest = m.table(40, TASK);
+    let more: &[Field] = &[
+        ("owner", strange),
+        ("description", strange),
+        ("start_date", date),
+        ("end_date", date),
+        ("needs", |m| {
+            let name = m.name_of(&m.services.clone());
+            Tree::List(vec![Tree::Text(name)])
+        }),
+    ];
+    lowest.remove("owner");
+    lowest.remove("description");
+    for (key, value) in m.table(30, more).entries() {
+        lowest.put(key, value.clone());
+    }
+    lowest
+}
+
+const KINDS: [&str; 4] = ["docker", "exec", "bash", "http"];
+
+/// What lies under every task of this kind.
+fn default_kind(m: &mut Maker, kind: usize) -> Tree {
+    if KINDS[kind] == "bash" && m.dice.percent(70) {
+        return word_or_strange(m);
+    }
+    let fields: &[Field] = match KINDS[kind] {
+        "docker" => &[("user", text), ("environment", names)],
+        "exec" => &[("user", text), ("working_dir", text)],
+        "bash" => &[("env", options), ("cwd", path)],
+        _ => &[("timeout", fixed_duration), ("headers", options)],
+    };
+    m.table(60, fields)
+}
+
+fn task(m: &mut Maker, kind: Option<usize>) -> Tree {
     let mut task = m.table(15, TASK);
     if !m.tasks.is_empty() && m.dice.percent(60) {
         let name = m.name_of(&m.tasks.clone());
@@ -95,7 +139,7 @@ fn task(m: &mut Maker) -> Tree {
         };
         task.put("needs", needs);
     }
-    match m.dice.below(4) {
+    match kind.unwrap_or_else(|| m.dice.below(KINDS.len())) {
         0 => task.put("docker", docker(m)),
         1 => {
             let service = Tree::Text(m.name_of(&services));
@@ -129,6 +173,11 @@ fn docker(m: &mut Maker) -> Tree {
     }
     for (key, value) in m.table(6, LIMITS).entries() {
         docker.put(key, value.clone());
+    }
+    if m.dice.percent(8) {
+        let mode = m.word(&["host", "none", "bridge"]);
+        docker.put("network_mode", mode);
+        return docker;
     }
     if !m.networks.is_empty() && m.dice.percent(30) {
         let name = m.name_of(&m.networks.clone());

@@ -59,6 +59,13 @@ pub fn in_layers(plain: &Tree, seed: u64) -> Tree {
             }
         }
     }
+    for (at, docker) in containers(&mut tree).enumerate() {
+        let (below, above) = part(dice, docker);
+        let name = format!("task {at}");
+        mixins.push((name.clone(), below));
+        *docker = above;
+        docker.put("mixins", Tree::List(vec![Tree::Text(name)]));
+    }
     let mut over = Tree::Table(Vec::new());
     for section in ["services", "networks", "volumes", "secrets", "dags"] {
         let Some(things) = tree.get_mut(section).filter(|_| dice.percent(60)) else {
@@ -74,6 +81,20 @@ pub fn in_layers(plain: &Tree, seed: u64) -> Tree {
     tree.put("mixins", Tree::Table(mixins));
     tree.put("overlays", Tree::table([(OVERLAY, over)]));
     tree
+}
+
+/// The containers of tasks.
+fn containers(tree: &mut Tree) -> impl Iterator<Item = &mut Tree> {
+    let dags = tree.get_mut("dags").into_iter().flat_map(Tree::values_mut);
+    // What lies under every task of a DAG lies over the mixins.
+    let has_none = |dag: &&mut Tree| {
+        dag.get("default_args")
+            .is_none_or(|it| it.get("docker").is_none())
+    };
+    let dags = dags.filter(has_none);
+    let tasks = dags.filter_map(|dag| dag.get_mut("tasks"));
+    let tasks = tasks.flat_map(Tree::values_mut);
+    tasks.filter_map(|task| task.get_mut("docker"))
 }
 
 /// Keys that every service gets, and has to be rid of again.

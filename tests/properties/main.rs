@@ -7,6 +7,7 @@
 
 mod config;
 mod container;
+mod coverage;
 mod dag;
 mod dice;
 mod found;
@@ -43,6 +44,11 @@ fn seeds(part: u64, cases: u64) -> std::ops::Range<u64> {
     let cases = number("STACKGEN_PROPERTY_CASES", cases);
     let first = number("STACKGEN_PROPERTY_SEED", 0) + part * cases;
     first..first + cases
+}
+
+/// The seeds of all the tests that render and read.
+fn all_seeds() -> std::ops::Range<u64> {
+    seeds(0, CASES).start..seeds(7, CASES).end
 }
 
 /// How many failures are told at once.

@@ -99,6 +99,43 @@ pub fn fixed_text(m: &mut Maker) -> Tree {
     Tree::Text(texts::literal(&mut m.dice).replace('$', "$$"))
 }
 
+/// Text of those kinds that some reader takes for something else, for places that few stacks have.
+pub fn word_or_strange(m: &mut Maker) -> Tree {
+    match m.dice.below(10) {
+        0 => Tree::text("word"),
+        1 => Tree::text("${WORD}"),
+        _ => strange(m),
+    }
+}
+
+/// Such a text without a variable.
+pub fn strange(m: &mut Maker) -> Tree {
+    Tree::Text(texts::strange(&mut m.dice).replace('$', "$$"))
+}
+
+/// As `pairs`, with such texts.
+pub fn strange_pairs(m: &mut Maker) -> Tree {
+    m.map(texts::map_key, word_or_strange)
+}
+
+/// One of these words, or any text.
+pub fn word_or_text(m: &mut Maker, words: &[&str]) -> Tree {
+    if m.dice.percent(50) {
+        m.word(words)
+    } else {
+        text(m)
+    }
+}
+
+/// One of these words, or any text without a variable.
+pub fn word_or_fixed_text(m: &mut Maker, words: &[&str]) -> Tree {
+    if m.dice.percent(50) {
+        m.word(words)
+    } else {
+        fixed_text(m)
+    }
+}
+
 pub fn texts(m: &mut Maker) -> Tree {
     m.list(3, text)
 }
@@ -344,6 +381,11 @@ pub fn command(m: &mut Maker) -> Tree {
 
 /// A path of the host.
 pub fn path(m: &mut Maker) -> Tree {
+    if m.dice.percent(25) {
+        // No path has a zero in it.
+        let name = texts::literal(&mut m.dice).replace('\0', "0");
+        return Tree::Text(format!("./x/{}", name.replace('$', "$$")));
+    }
     m.word(&[
         "./data",
         "data",

@@ -115,8 +115,10 @@ fn endpoint(m: &mut Maker) -> Tree {
         25,
         &[
             ("aliases", texts),
-            ("ipv4_address", |m| m.word(&["10.0.0.7", "${WORD}"])),
-            ("ipv6_address", |m| m.word(&["fd00::7"])),
+            ("ipv4_address", |m| {
+                word_or_text(m, &["10.0.0.7", "${WORD}"])
+            }),
+            ("ipv6_address", |m| word_or_text(m, &["fd00::7"])),
             ("priority", fixed_number),
             ("mac_address", text),
             ("gw_priority", fixed_number),
@@ -197,7 +199,13 @@ fn service_models(m: &mut Maker) -> Tree {
     if m.dice.percent(40) {
         return Tree::List(vec![Tree::Text(name)]);
     }
-    let options = m.table(60, &[("endpoint_var", text), ("model_var", text)]);
+    let options = m.table(
+        60,
+        &[
+            ("endpoint_var", word_or_strange),
+            ("model_var", word_or_strange),
+        ],
+    );
     Tree::Table(vec![(name, options)])
 }
 
@@ -215,14 +223,14 @@ fn build(m: &mut Maker) -> Tree {
                 if m.dice.percent(50) {
                     Tree::Flag(true)
                 } else {
-                    Tree::text("mode=max")
+                    word_or_strange(m)
                 }
             }),
             ("sbom", |m| {
                 if m.dice.percent(50) {
                     Tree::Flag(false)
                 } else {
-                    Tree::text("generator=x")
+                    word_or_strange(m)
                 }
             }),
             ("ssh", |m| Tree::List(vec![m.word(&["default"])])),
@@ -242,7 +250,7 @@ fn build(m: &mut Maker) -> Tree {
             ("tags", texts),
             ("ulimits", ulimits),
             ("platforms", |m| {
-                m.list(2, |m| m.word(&["linux/amd64", "linux/arm64"]))
+                m.list(2, |m| word_or_text(m, &["linux/amd64", "linux/arm64"]))
             }),
             ("privileged", flag),
         ],
@@ -250,7 +258,11 @@ fn build(m: &mut Maker) -> Tree {
     match m.dice.below(4) {
         0 => build.put(
             "dockerfile",
-            m.word(&["Dockerfile.x", "./a b/Dockerfile", "../yes"]),
+            if m.dice.percent(50) {
+                m.word(&["Dockerfile.x", "./a b/Dockerfile", "../yes"])
+            } else {
+                word_or_strange(m)
+            },
         ),
         1 => build.put("dockerfile_inline", text(m)),
         _ => {}
@@ -262,9 +274,9 @@ fn build(m: &mut Maker) -> Tree {
         } else {
             let mut secret = Tree::table([("source", source)]);
             let more: &[Field] = &[
-                ("target", text),
-                ("uid", |m| m.word(&["0", "1000"])),
-                ("gid", |m| m.word(&["0", "1000"])),
+                ("target", word_or_strange),
+                ("uid", word_or_strange),
+                ("gid", word_or_strange),
                 ("mode", mode),
             ];
             for (key, value) in m.table(50, more).entries() {
@@ -374,7 +386,7 @@ fn deploy(m: &mut Maker) -> Tree {
     m.table(
         35,
         &[
-            ("mode", |m| m.word(&["replicated", "global"])),
+            ("mode", |m| word_or_text(m, &["replicated", "global"])),
             ("replicas", |m| Tree::Whole(m.dice.within(0, 3) as i64)),
             ("labels", pairs),
             ("update_config", update),

@@ -146,14 +146,16 @@ fn ipam(m: &mut Maker) -> Tree {
             70,
             &[
                 ("subnet", |m| {
-                    m.word(&["10.9.0.0/24", "fd00::/64", "10.8.0.0/${UNSET:-24}"])
+                    word_or_text(m, &["10.9.0.0/24", "fd00::/64", "10.8.0.0/${UNSET:-24}"])
                 }),
-                ("ip_range", |m| m.word(&["10.9.0.0/28"])),
-                ("gateway", |m| m.word(&["10.9.0.1", "${UNSET-10.9.0.1}"])),
+                ("ip_range", |m| word_or_text(m, &["10.9.0.0/28"])),
+                ("gateway", |m| {
+                    word_or_text(m, &["10.9.0.1", "${UNSET-10.9.0.1}"])
+                }),
                 ("aux_addresses", |m| {
                     m.map(
                         |dice| dice.one(&["h", "yes", "a.b"]).to_owned(),
-                        |m| m.word(&["10.9.0.9"]),
+                        |m| word_or_text(m, &["10.9.0.9"]),
                     )
                 }),
             ],
@@ -235,14 +237,14 @@ fn socket(m: &mut Maker) -> Tree {
             if m.dice.percent(50) {
                 Tree::Whole(0)
             } else {
-                Tree::text("root")
+                fixed_text(m)
             }
         }),
         ("group", |m| {
             if m.dice.percent(50) {
                 Tree::Whole(999)
             } else {
-                Tree::text("docker")
+                fixed_text(m)
             }
         }),
         ("allow_world_access", fixed_flag),
@@ -256,7 +258,7 @@ fn socket(m: &mut Maker) -> Tree {
 }
 
 fn model(m: &mut Maker) -> Tree {
-    let mut model = Tree::table([("model", Tree::text("ai/x"))]);
+    let mut model = Tree::table([("model", word_or_text(m, &["ai/x"]))]);
     let more: &[Field] = &[
         ("name", text),
         ("context_size", |m| {
@@ -274,9 +276,14 @@ fn policy(m: &mut Maker) -> Tree {
     let mut policy = m.table(
         50,
         &[
+            ("lints", |m| {
+                Tree::table([("privileged", m.word(&["off", "warn", "fail"]))])
+            }),
             ("sensitive", |m| m.list(2, fixed_text)),
             ("ignore", |m| {
-                m.list(2, |m| m.word(&["services.web.cpuset", "services.*.labels"]))
+                m.list(2, |m| {
+                    word_or_fixed_text(m, &["services.web.cpuset", "services.*.labels"])
+                })
             }),
         ],
     );

@@ -145,8 +145,31 @@ pub fn literal(dice: &mut Dice) -> String {
                 "$", "$$", "${", "$X", "${X}", "a$", "$1", "${X:-y}", "50 $ %",
             ])
             .to_owned(),
+        7 => strange(dice),
         _ => word(dice),
     }
+}
+
+/// Returns one of each kind that some reader takes for something else, all with the same chance.
+pub fn strange(dice: &mut Dice) -> String {
+    match dice.below(11) {
+        0 => dice.one(&["yes", "no", "on", "off"]).to_owned(),
+        1 => "22:22".to_owned(),
+        2 => "017".to_owned(),
+        3 => "1e3".to_owned(),
+        4 => "2024-01-01".to_owned(),
+        5 => String::new(),
+        6 => "a\nb".to_owned(),
+        7 => "$".to_owned(),
+        8 => "🦀".to_owned(),
+        9 => "\u{7}".to_owned(),
+        _ => long(dice),
+    }
+}
+
+/// A text that is longer than any line, and than what YAML allows a key that stands before its colon.
+fn long(dice: &mut Dice) -> String {
+    dice.one(&["x", "a ", "é", "a: ", "line\n"]).repeat(1_100)
 }
 
 /// Returns a text as it is written: `$` doubled, and in some a variable.
