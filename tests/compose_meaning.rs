@@ -7,10 +7,14 @@
 
 mod support;
 
+#[path = "support/peers.rs"]
+mod peers;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use peers::peers;
 use serde_json::Value;
 use stackgen::model::{FileRole, ServiceName, SourceFile, Sources};
 use stackgen::render::{RenderRequest, render};
@@ -26,20 +30,6 @@ const VARIABLES: [(&str, &str); 7] = [
     ("BRACE", "a}b"),
     ("_under1", "u"),
 ];
-
-fn peers() -> Vec<PathBuf> {
-    let folder = std::env::var_os("STACKGEN_PEERS").map_or_else(
-        || Path::new(env!("CARGO_TARGET_TMPDIR")).join("peers"),
-        PathBuf::from,
-    );
-    let found = ["docker-compose-2", "docker-compose-5"].map(|name| folder.join(name));
-    if !found.iter().all(|peer| peer.exists()) {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/peers.sh");
-        let made = Command::new(script).arg(&folder).status();
-        assert!(made.is_ok_and(|status| status.success()), "no peers");
-    }
-    found.into()
-}
 
 fn config(peer: &Path, file: &Path, format: &str) -> Output {
     Command::new(peer)

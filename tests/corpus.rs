@@ -5,10 +5,14 @@
     reason = "tests read and write their own files and run programs"
 )]
 
+#[path = "support/peers.rs"]
+mod peers;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use peers::peers_if_any;
 use stackgen::model::{FileRole, SourceFile, Sources};
 use stackgen::render::{RenderRequest, render};
 use stackgen::stackfile::{Selection, read};
@@ -75,24 +79,6 @@ fn every_attribute_is_rendered_in_its_long_form() {
     assert_eq!(diff.unified_diff().to_string(), "");
 }
 
-/// Both generations of docker compose; none where a machine without Docker is meant.
-fn peers() -> Vec<PathBuf> {
-    if std::env::var_os("STACKGEN_TEST_NO_DOCKER").is_some() {
-        return Vec::new();
-    }
-    let folder = std::env::var_os("STACKGEN_PEERS").map_or_else(
-        || Path::new(env!("CARGO_TARGET_TMPDIR")).join("peers"),
-        PathBuf::from,
-    );
-    let found = ["docker-compose-2", "docker-compose-5"].map(|name| folder.join(name));
-    if !found.iter().all(|peer| peer.exists()) {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/peers.sh");
-        let made = Command::new(script).arg(&folder).status();
-        assert!(made.is_ok_and(|status| status.success()), "no peers");
-    }
-    found.into()
-}
-
 #[test]
 fn the_kitchen_sink_means_the_same_to_both_generations_of_compose() {
     let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join("kitchen-sink");
@@ -107,7 +93,7 @@ fn the_kitchen_sink_means_the_same_to_both_generations_of_compose() {
     }
     let toml = std::fs::read_to_string(folder().join("kitchen-sink.toml")).expect("it is there");
     std::fs::write(generated.join("docker-compose.yml"), rendered(&toml)).expect("it is written");
-    for peer in peers() {
+    for peer in peers_if_any() {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/config_diff.py");
         let output = Command::new("python3")
             .arg(script)

@@ -5,7 +5,11 @@
     reason = "it writes files, runs programs and takes the time"
 )]
 
-use std::path::{Path, PathBuf};
+#[path = "support/peers.rs"]
+mod peers;
+
+use peers::peers;
+use std::path::Path;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
@@ -425,19 +429,4 @@ fn text(bytes: &[u8]) -> String {
 
 fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-/// Two generations of docker compose.
-fn peers() -> [PathBuf; 2] {
-    let folder = std::env::var_os("STACKGEN_PEERS").map_or_else(
-        || Path::new(env!("CARGO_TARGET_TMPDIR")).join("peers"),
-        PathBuf::from,
-    );
-    let found = ["docker-compose-2", "docker-compose-5"].map(|name| folder.join(name));
-    if !found.iter().all(|peer| peer.exists()) {
-        let script = repository().join("scripts/peers.sh");
-        let status = Command::new(script).arg(&folder).status().expect("it runs");
-        assert!(status.success());
-    }
-    found
 }

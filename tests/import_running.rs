@@ -4,10 +4,12 @@
     reason = "it writes files and runs programs"
 )]
 
+#[path = "support/peers.rs"]
+mod peers;
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
 
 use stackgen::compose::import::{RunningRequest, import_running};
@@ -138,7 +140,7 @@ fn taken_over(peer: &str, third: u32) {
     write(folder, ".env", "DB_PASSWORD=hunter2secret\n");
     write(folder, "token", "sesame");
     std::fs::create_dir(folder.join("conf")).expect("a folder can be made");
-    let up = Command::new(peers().join(peer))
+    let up = Command::new(peers::peer(peer))
         .args(["-p", &project.name, "up", "-d"])
         .current_dir(folder)
         .output()
@@ -534,19 +536,4 @@ fn read(folder: &Path, name: &str) -> String {
 
 fn write(folder: &Path, name: &str, text: &str) {
     std::fs::write(folder.join(name), text).expect("it can be written");
-}
-
-/// The folder of the programs of docker compose.
-fn peers() -> PathBuf {
-    let folder = std::env::var_os("STACKGEN_PEERS").map_or_else(
-        || Path::new(env!("CARGO_TARGET_TMPDIR")).join("peers"),
-        PathBuf::from,
-    );
-    let names = ["docker-compose-2", "docker-compose-5"];
-    if !names.iter().all(|name| folder.join(name).exists()) {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/peers.sh");
-        let status = Command::new(script).arg(&folder).status().expect("it runs");
-        assert!(status.success());
-    }
-    folder
 }

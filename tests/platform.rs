@@ -8,6 +8,8 @@
     reason = "it copies a project and reads the environment"
 )]
 
+#[path = "support/peers.rs"]
+mod peers;
 mod platform {
     pub(crate) mod docker;
     pub(crate) mod sandbox;
@@ -15,8 +17,9 @@ mod platform {
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use peers::peers;
 use platform::docker::{docker, http, wait_until};
-use platform::sandbox::{Sandbox, peers, repository, run, with_docker};
+use platform::sandbox::{Sandbox, repository, run, with_docker};
 use serde_json::{Value, json};
 
 /// What `apply` starts, in the order of the file; airflow-cli has a profile that is off.

@@ -6,6 +6,9 @@
     reason = "it reads and writes files and runs programs"
 )]
 
+#[path = "support/peers.rs"]
+mod peers;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -365,7 +368,7 @@ fn come_back_equal(peer: &str) {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/config_diff.py");
     let mut command = Command::new("python3");
     command.arg(script).arg("--many").arg(&pairs);
-    command.arg("--compose").arg(peers().join(peer));
+    command.arg("--compose").arg(peers::peer(peer));
     for name in ["COMPOSE_PROFILES", "COMPOSE_PROJECT_NAME", "COMPOSE_FILE"] {
         command.env_remove(name);
     }
@@ -392,19 +395,4 @@ fn copy(from: &Path, to: &Path) {
             std::fs::copy(&path, &target).expect("it can be copied");
         }
     }
-}
-
-/// The folder with both generations of docker compose.
-fn peers() -> PathBuf {
-    let folder = std::env::var_os("STACKGEN_PEERS").map_or_else(
-        || Path::new(env!("CARGO_TARGET_TMPDIR")).join("peers"),
-        PathBuf::from,
-    );
-    let names = ["docker-compose-2", "docker-compose-5"];
-    if !names.iter().all(|name| folder.join(name).exists()) {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/peers.sh");
-        let made = Command::new(script).arg(&folder).status();
-        assert!(made.is_ok_and(|status| status.success()), "no peers");
-    }
-    folder
 }

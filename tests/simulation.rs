@@ -46,12 +46,38 @@ async fn diff(engine: &FakeEngine, stack: &Stack<Resolved>, options: &PlanOption
 }
 
 async fn perform(engine: &FakeEngine, plan: &Plan) -> ApplyReport {
+    perform_asked(engine, plan, Duration::ZERO, |_| ()).await
+}
+
+/// Performs a plan, and asks something of it after a time.
+async fn perform_asked(
+    engine: &FakeEngine,
+    plan: &Plan,
+    after: Duration,
+    ask: impl FnOnce(&Stop),
+) -> ApplyReport {
     let (progress, mut events) = tokio::sync::mpsc::channel(64);
     let read = async { while events.recv().await.is_some() {} };
     let engine: Arc<dyn Engine> = Arc::new(engine.clone());
     let options = ApplyOptions::default();
     let stop = Stop::default();
-    tokio::join!(exec::apply(engine, plan, &options, progress, &stop), read).0
+    let asked = async {
+        tokio::time::sleep(after).await;
+        ask(&stop);
+    };
+    tokio::join!(
+        exec::apply(engine, plan, &options, progress, &stop),
+        read,
+        asked
+    )
+    .0
+}
+
+/// Returns an engine on which the shop runs.
+async fn running_shop() -> FakeEngine {
+    let engine = engine();
+    converge(&engine, &stack(SHOP)).await;
+    engine
 }
 
 async fn apply(engine: &FakeEngine, stack: &Stack<Resolved>) -> ApplyReport {
@@ -146,8 +172,7 @@ async fn starts_wait_for_conditions_and_creates_do_not() {
 
 #[tokio::test(start_paused = true)]
 async fn a_changed_variable_replaces_that_container_only() {
-    let engine = engine();
-    converge(&engine, &stack(SHOP)).await;
+    let engine = running_shop().await;
     let before = engine.containers();
     engine.reset_calls();
     converge(&engine, &stack(&SHOP.replace("info", "debug"))).await;
@@ -164,8 +189,7 @@ async fn a_changed_variable_replaces_that_container_only() {
 
 #[tokio::test(start_paused = true)]
 async fn a_changed_limit_is_set_while_the_container_runs() {
-    let engine = engine();
-    converge(&engine, &stack(SHOP)).await;
+    let engine = running_shop().await;
     let before = engine.containers();
     engine.reset_calls();
     converge(&engine, &stack(&SHOP.replace("1g", "2g"))).await;
@@ -233,8 +257,7 @@ async fn a_failed_one_shot_is_run_again_and_a_finished_one_is_not() {
 
 #[tokio::test(start_paused = true)]
 async fn a_new_container_that_does_not_get_well_gives_way_to_the_old_one() {
-    let engine = engine();
-    converge(&engine, &stack(SHOP)).await;
+    let engine = running_shop().await;
     let before = engine.containers();
     engine.script(
         "db",
@@ -431,8 +454,7 @@ async fn down_leaves_nothing_but_volumes() {
 
 #[tokio::test(start_paused = true)]
 async fn a_missing_image_leaves_everything_as_it_is() {
-    let engine = engine();
-    converge(&engine, &stack(SHOP)).await;
+    let engine = running_shop().await;
     engine.reset_calls();
     let changed = SHOP.replace(
         "[services.web]\nimage = \"base:1\"",
@@ -446,8 +468,7 @@ async fn a_missing_image_leaves_everything_as_it_is() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stop_at_once_puts_the_old_one_back() {
-    let engine = engine();
-    converge(&engine, &stack(SHOP)).await;
+    let engine = running_shop().await;
     let before = engine.containers();
     engine.script(
         "db",
@@ -462,19 +483,8 @@ async fn a_stop_at_once_puts_the_old_one_back() {
         &options(),
     )
     .await;
-    let (progress, mut events) = tokio::sync::mpsc::channel(64);
-    let stop = Stop::default();
-    let now = stop.now.clone();
-    let shared: Arc<dyn Engine> = Arc::new(engine.clone());
-    let apply_options = ApplyOptions::default();
-    let (report, (), ()) = tokio::join!(
-        exec::apply(shared, &plan, &apply_options, progress, &stop),
-        async { while events.recv().await.is_some() {} },
-        async {
-            tokio::time::sleep(Duration::from_secs(5)).await;
-            now.cancel();
-        }
-    );
+    let after = Duration::from_secs(5);
+    let report = perform_asked(&engine, &plan, after, |stop| stop.now.cancel()).await;
     assert!(report.stopped);
     assert_eq!(shape(&engine), SETTLED);
     assert_eq!(before["shop-db-1"].id, engine.containers()["shop-db-1"].id);
@@ -770,20 +780,9 @@ async fn who_asks_to_stop_does_not_sit_out_the_wait_for_a_new_container() {
     };
     engine.script("db", late);
     let plan = diff(&engine, &stack(SHOP), &options()).await;
-    let (progress, mut events) = tokio::sync::mpsc::channel(64);
-    let stop = Stop::default();
-    let gently = stop.gently.clone();
-    let shared: Arc<dyn Engine> = Arc::new(engine.clone());
-    let apply_options = ApplyOptions::default();
     let began = tokio::time::Instant::now();
-    let (report, (), ()) = tokio::join!(
-        exec::apply(shared, &plan, &apply_options, progress, &stop),
-        async { while events.recv().await.is_some() {} },
-        async {
-            tokio::time::sleep(Duration::from_secs(1)).await;
-            gently.cancel();
-        },
-    );
+    let after = Duration::from_secs(1);
+    let report = perform_asked(&engine, &plan, after, |stop| stop.gently.cancel()).await;
     assert!(report.stopped && !report.is_success(), "{report:#?}");
     assert!(began.elapsed() < Duration::from_secs(3), "it sat it out");
     assert_eq!(shape(&engine)[0], "shop-db-1 Running");

@@ -10,6 +10,8 @@ mod attributes;
 mod bad_files;
 mod decoder;
 mod documents;
+#[path = "../support/peers.rs"]
+mod peers;
 mod reference;
 mod schema;
 mod walk;

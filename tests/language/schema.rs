@@ -11,21 +11,13 @@ use stackgen::stackfile::{Code, Diagnostic};
 use crate::attributes;
 use crate::bad_files::{BAD, HEAD};
 use crate::documents::root;
+use crate::peers;
 use crate::walk::{examples, strangers, told};
 
 /// Returns the checker, which a script of ours installs.
 fn checker() -> PathBuf {
-    let folder = std::env::var_os("STACKGEN_PEERS").map_or_else(
-        || Path::new(env!("CARGO_TARGET_TMPDIR")).join("peers"),
-        PathBuf::from,
-    );
-    let script = root().join("scripts/schema-checker.sh");
-    let made = Command::new(script).arg(&folder).status();
-    assert!(
-        made.is_ok_and(|status| status.success()),
-        "no check-jsonschema"
-    );
-    folder.join("check-jsonschema/bin/check-jsonschema")
+    peers::run_script("scripts/schema-checker.sh");
+    peers::folder().join("check-jsonschema/bin/check-jsonschema")
 }
 
 /// Checks files against the schema; returns what is wrong with those that are refused.

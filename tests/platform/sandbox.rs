@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 
@@ -34,20 +34,6 @@ pub(crate) fn with_docker(test: impl FnOnce()) {
 /// The folder of the repository.
 pub(crate) fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-/// Two generations of docker compose, the older one first.
-pub(crate) fn peers() -> [PathBuf; 2] {
-    let folder = std::env::var_os("STACKGEN_PEERS").map_or_else(
-        || Path::new(env!("CARGO_TARGET_TMPDIR")).join("peers"),
-        PathBuf::from,
-    );
-    let found = ["docker-compose-2", "docker-compose-5"].map(|name| folder.join(name));
-    if !found.iter().all(|peer| peer.exists()) {
-        let script = repository().join("scripts/peers.sh");
-        Output::of(Command::new(script).arg(&folder)).succeeds();
-    }
-    found
 }
 
 /// Runs stackgen in a folder.

@@ -1,7 +1,7 @@
 //! Two hundred random stacks through the real `docker compose config`, of both generations. Each is written twice: by stackgen as
 //! YAML, and as JSON by a writer that knows nothing of stackgen. Compose has to find them equal.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Map, Value, json};
@@ -106,28 +106,6 @@ fn without_own(tree: &Tree) -> Tree {
         service.remove("sockets");
     }
     tree
-}
-
-/// Both generations of docker compose; none where a machine without Docker is meant.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "where the programs are, the environment says"
-)]
-pub fn peers() -> Vec<PathBuf> {
-    if std::env::var_os("STACKGEN_TEST_NO_DOCKER").is_some() {
-        return Vec::new();
-    }
-    let folder = std::env::var_os("STACKGEN_PEERS").map_or_else(
-        || Path::new(env!("CARGO_TARGET_TMPDIR")).join("peers"),
-        PathBuf::from,
-    );
-    let found = ["docker-compose-2", "docker-compose-5"].map(|name| folder.join(name));
-    if !found.iter().all(|peer| peer.exists()) {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/peers.sh");
-        let made = Command::new(script).arg(&folder).status();
-        assert!(made.is_ok_and(|status| status.success()), "no peers");
-    }
-    found.into()
 }
 
 /// A stack in a folder, written by both writers.
