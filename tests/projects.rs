@@ -15,7 +15,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use stackgen::compose::import::{ImportRequest, import};
-use stackgen::compose::{ComposeGeneration, Host, network_hash, service_hash, volume_hash};
+use stackgen::compose::{
+    ComposeGeneration, Host, beyond_engine, network_hash, service_hash, volume_hash,
+};
 use stackgen::load::{Request, compose_file};
 use stackgen::model::with_causes;
 use stackgen::reconcile::Project;
@@ -248,6 +250,90 @@ impl Prepared {
         }
         Ok(())
     }
+}
+
+/// Returns the hashes of services that one generation of docker compose has for what was rendered.
+fn composed_hashes(prepared: &Prepared, peer: &str) -> Result<BTreeMap<String, String>, String> {
+    let mut command = Command::new(peers::peer(peer));
+    for name in ["COMPOSE_PROFILES", "COMPOSE_PROJECT_NAME", "COMPOSE_FILE"] {
+        command.env_remove(name);
+    }
+    for file in existing(&prepared.folder, &env_files(&prepared.stack)) {
+        command.arg("--env-file").arg(file);
+    }
+    let output = command
+        .args(["--profile", "*", "-f", "generated/docker-compose.yml"])
+        .args(["config", "--hash", "*"])
+        .envs(environment())
+        .current_dir(&prepared.folder)
+        .output()
+        .expect("the peer runs");
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+    }
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let lines = said.lines().filter_map(|line| line.split_once(' '));
+    Ok(lines
+        .map(|(service, hash)| (service.to_owned(), hash.to_owned()))
+        .collect())
+}
+
+/// Compares our hash of every service with that of one generation of docker compose.
+fn hashes_are_the_same(peer: &str, compose: ComposeGeneration) {
+    if std::env::var_os("STACKGEN_TEST_NO_DOCKER").is_some() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let place = std::fs::canonicalize(folder.path()).expect("it is there");
+    let mut told = String::new();
+    for name in projects() {
+        // Compose gives ${COMPOSE_PROJECT_NAME} the project's name where nobody sets it; here it has its default.
+        if name == "mailcow.yml" {
+            continue;
+        }
+        let found = prepared(&name, &place).and_then(|it| {
+            let theirs = composed_hashes(&it, peer)?;
+            let stack = it.project.resolved().map_err(|error| error.to_string())?;
+            let sockets = BTreeMap::new();
+            let host = Host {
+                sockets: &sockets,
+                compose,
+                salt: "",
+            };
+            let services = stack.services().iter();
+            let others: Vec<String> = services
+                // What cannot be applied gets no label.
+                .filter(|(name, _)| beyond_engine(stack, name).is_empty())
+                // `config` of 2.40 hashes before it reads env files, and `up` after it.
+                .filter(|(_, service)| {
+                    compose == ComposeGeneration::V5 || service.container.env_file.is_empty()
+                })
+                .filter(|(name, service)| {
+                    let ours = service_hash(stack, name, service, &host);
+                    theirs.get(name.as_str()) != Some(&ours)
+                })
+                .map(|(name, _)| name.to_string())
+                .collect();
+            match others.as_slice() {
+                [] => Ok(()),
+                others => Err(format!("other hashes: {}", others.join(", "))),
+            }
+        });
+        if let Err(reason) = found {
+            writeln!(told, "{name}: {reason}").expect("a text can be written");
+        }
+    }
+    assert!(told.is_empty(), "{told}");
+}
+
+#[test]
+fn every_service_has_the_hash_of_docker_compose_2() {
+    hashes_are_the_same("docker-compose-2", ComposeGeneration::V2);
+}
+
+#[test]
+fn every_service_has_the_hash_of_docker_compose_5() {
+    hashes_are_the_same("docker-compose-5", ComposeGeneration::V5);
 }
 
 /// Returns Compose's own hashes, by both generations, of all that a stack has.

@@ -41,7 +41,7 @@ fn mount_spec(
             propagation,
             selinux,
         } => MountSpecSource::Bind {
-            path: path.clone(),
+            path: clean(path),
             create_host_path: create_host_path.unwrap_or(compose == ComposeGeneration::V5),
             propagation: propagation.clone(),
             selinux: selinux.clone(),
@@ -76,6 +76,21 @@ fn mount_spec(
         source,
         read_only: mount.read_only,
     }
+}
+
+/// Returns an absolute path as the engine has it: without `.`, `..`, doubled and trailing slashes.
+fn clean(path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop();
+            }
+            part => parts.push(part),
+        }
+    }
+    format!("/{}", parts.join("/"))
 }
 
 /// Returns the sockets that a container asks for, with their definitions.

@@ -94,7 +94,7 @@ impl<'a, F: Form> Decoder<'a, F> {
         let mut more = Attributes::<F>::new();
         let source = match source {
             Some(path) if path.starts_with(['.', '/', '~']) => MountSource::Bind {
-                path: F::literal(self.host_path(path)),
+                path: F::literal(self.mount_path(path)),
                 create_host_path: Some(true),
                 propagation: literal(propagation),
                 selinux: literal(selinux),
@@ -205,6 +205,14 @@ impl<'a, F: Form> Decoder<'a, F> {
         })
     }
 
+    /// Returns what a bind shows. An absolute path stays as it is written, as Compose leaves and hashes it.
+    fn mount_path(&self, path: &str) -> String {
+        match path.starts_with('/') {
+            true => path.to_owned(),
+            false => self.host_path(path),
+        }
+    }
+
     /// Decodes options of another kind of mount, which mean nothing here and which Compose keeps.
     fn other_part(
         &mut self,
@@ -231,7 +239,7 @@ impl<'a, F: Form> Decoder<'a, F> {
         options: &mut Attributes<F>,
     ) -> Option<MountSource<F>> {
         let source = match F::known(&source) {
-            Some(known) => F::literal(self.host_path(known)),
+            Some(known) => F::literal(self.mount_path(known)),
             None => source,
         };
         let mut bind = (Some(true), None, None);
