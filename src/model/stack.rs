@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use super::{
     Attributes, Compat, ConfigName, ContainerOptions, Dag, DagName, FileContent, Form, KeyPath,
     Network, NetworkName, Policy, ProjectName, SecretName, Service, ServiceName, Socket,
-    SocketName, TaskKind, Volume, VolumeName,
+    SocketName, TaskKind, TaskName, Volume, VolumeName,
 };
 
 /// The parts of a stack before they were checked against each other.
@@ -121,6 +121,36 @@ pub enum ProblemKind {
     },
 }
 
+/// Where the options of a container stand. Few of those that are gone through are told of, so it is a path only when asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ContainerPath<'a> {
+    /// At a service.
+    Service(&'a ServiceName),
+    /// At a `docker` task of a DAG.
+    Task(&'a DagName, &'a TaskName),
+}
+
+impl ContainerPath<'_> {
+    /// Returns the path of the options.
+    pub fn key_path(&self) -> KeyPath {
+        match self {
+            Self::Service(name) => crate::key_path!["services", name],
+            Self::Task(dag, task) => crate::key_path!["dags", dag, "tasks", task, "docker"],
+        }
+    }
+
+    /// Returns the path of one of the options.
+    pub fn join(&self, key: impl std::fmt::Display) -> KeyPath {
+        self.key_path().join(key)
+    }
+}
+
+impl std::fmt::Display for ContainerPath<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.key_path().fmt(f)
+    }
+}
+
 impl<F: Form> Stack<F> {
     /// Returns the project name.
     pub fn name(&self) -> &ProjectName {
@@ -185,21 +215,20 @@ impl<F: Form> Stack<F> {
     }
 
     /// Returns the options of every container that the stack can start: of services, then of `docker` tasks.
-    pub fn containers(&self) -> impl Iterator<Item = (KeyPath, &ContainerOptions<F>)> {
+    pub fn containers(&self) -> impl Iterator<Item = (ContainerPath<'_>, &ContainerOptions<F>)> {
         let services = self
             .parts
             .services
             .iter()
-            .map(|(name, service)| (crate::key_path!["services", name], &service.container));
+            .map(|(name, service)| (ContainerPath::Service(name), &service.container));
         let tasks = self.parts.dags.iter().flat_map(|(dag, definition)| {
             definition
                 .tasks
                 .iter()
                 .filter_map(move |(task, definition)| match &definition.kind {
-                    TaskKind::Docker(options) => Some((
-                        crate::key_path!["dags", dag, "tasks", task, "docker"],
-                        options.as_ref(),
-                    )),
+                    TaskKind::Docker(options) => {
+                        Some((ContainerPath::Task(dag, task), options.as_ref()))
+                    }
                     TaskKind::Exec(_) | TaskKind::Bash(_) | TaskKind::Http(_) => None,
                 })
         });

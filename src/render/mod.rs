@@ -5,6 +5,7 @@
 
 mod error;
 mod facts;
+mod json;
 mod meant;
 mod python;
 mod request;

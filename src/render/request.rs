@@ -3,12 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use minijinja::Value;
-use minijinja::value::Serde;
-
 use crate::model::{Stack, Template, UserFile};
 
 use super::RenderError;
+use super::json::view;
 use super::template_set::TemplateSet;
 use super::view::{airflow_view, compose_view, tasks_view, user_views};
 
@@ -52,14 +50,14 @@ pub fn render(
         text,
         is_host_fact: false,
     };
-    let compose = Value::from(Serde(compose_view(stack, request)));
+    let compose = view(compose_view(stack, request));
     let mut files = vec![generated(
         "docker-compose.yml".into(),
         templates.render("docker-compose.yml.j2", compose)?,
     )];
     for (name, dag) in stack.dags() {
         let airflow = airflow_view(stack, name, dag, request);
-        let tasks = Value::from(Serde(tasks_view(stack, name, dag, request)));
+        let tasks = view(tasks_view(stack, name, dag, request));
         files.push(generated(
             format!("dags/{name}.py").into(),
             templates.render("airflow_dag.py.j2", airflow)?,

@@ -3,6 +3,7 @@
 use minijinja::value::Rest;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, Value};
 
+use super::json::whole;
 use super::meant::meant;
 use super::{RenderError, RenderRequest, python, yaml};
 
@@ -170,7 +171,10 @@ fn shell_words(value: &Value) -> Result<String, Error> {
 }
 
 fn yaml_block(value: &Value, indent: usize) -> Result<String, Error> {
-    Ok(yaml::block(&defined(value)?, indent))
+    Ok(match whole(value) {
+        Some(json) => yaml::block(json, indent),
+        None => yaml::block(&defined(value)?, indent),
+    })
 }
 
 fn python_literal(value: &Value) -> Result<String, Error> {

@@ -17,7 +17,13 @@ pub(super) fn text<T: Display>(value: &Templated<T>) -> Value {
 /// As [`text`], as a plain string.
 pub(super) fn text_of<T: Display>(value: &Templated<T>) -> String {
     match value {
-        Templated::Literal(value) => escaped(&value.to_string()),
+        Templated::Literal(value) => {
+            let text = value.to_string();
+            match text.contains('$') {
+                true => escaped(&text),
+                false => text,
+            }
+        }
         Templated::Raw(text) => demanding(text).to_string(),
     }
 }

@@ -16,63 +16,84 @@ pub(super) fn scalar(value: &Value, indent: usize) -> Option<String> {
 /// Writes any value as block text whose lines begin with `indent` spaces, without a line end behind the last one.
 pub(super) fn block(value: &Value, indent: usize) -> String {
     let mut out = String::new();
+    write_block(&mut out, value, indent, Margin::Whole);
+    out.pop();
+    out
+}
+
+/// What stands before the first line of a block.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Margin {
+    /// Nothing yet.
+    Whole,
+    /// The dash of an item, which is as wide as the margin.
+    Dash,
+}
+
+fn write_block(out: &mut String, value: &Value, indent: usize, margin: Margin) {
+    let mut is_begun = margin == Margin::Dash;
+    let mut margin = |out: &mut String| match std::mem::take(&mut is_begun) {
+        true => {}
+        false => spaces(out, indent),
+    };
     match value {
         Value::Object(map) if !map.is_empty() => {
             for (key, item) in map {
-                entry(&mut out, indent, &head_of(key, indent), item);
+                margin(out);
+                write_key(out, key, indent);
+                write_entry(out, item, indent);
             }
         }
         Value::Array(items) if !items.is_empty() => {
             for item in items {
-                sequence_item(&mut out, indent, item);
+                margin(out);
+                out.push('-');
+                // A map within a list begins on the line of its dash.
+                if is_nested(item) {
+                    out.push(' ');
+                    write_block(out, item, indent + 2, Margin::Dash);
+                } else {
+                    write_entry(out, item, indent);
+                }
             }
         }
         other => {
-            out.push_str(&" ".repeat(indent));
-            out.push_str(&inline(other, indent));
+            margin(out);
+            write_inline(out, other, indent);
             out.push('\n');
         }
     }
-    out.pop();
-    out
 }
 
 /// The longest key, in bytes, that is written before its colon. YAML allows 1024 characters there.
 const LONGEST_KEY: usize = 1_000;
 
 /// Writes a key and its colon; in front of a long one is a question mark, and its colon is on a line of its own.
-fn head_of(key: &str, indent: usize) -> String {
-    let key = string(key);
-    if key.len() <= LONGEST_KEY {
-        return format!("{key}:");
+fn write_key(out: &mut String, key: &str, indent: usize) {
+    let start = out.len();
+    write_string(out, key);
+    if out.len() - start > LONGEST_KEY {
+        out.insert_str(start, "? ");
+        out.push('\n');
+        spaces(out, indent);
     }
-    format!("? {key}\n{}:", " ".repeat(indent))
+    out.push(':');
 }
 
-fn entry(out: &mut String, indent: usize, head: &str, item: &Value) {
-    out.push_str(&" ".repeat(indent));
-    out.push_str(head);
+/// Writes what stands behind a key or a dash.
+fn write_entry(out: &mut String, item: &Value, indent: usize) {
     if is_nested(item) {
         out.push('\n');
-        out.push_str(&block(item, indent + 2));
+        write_block(out, item, indent + 2, Margin::Whole);
     } else {
         out.push(' ');
-        out.push_str(&inline(item, indent + 2));
+        write_inline(out, item, indent + 2);
+        out.push('\n');
     }
-    out.push('\n');
 }
 
-/// A map within a list begins on the line of its dash.
-fn sequence_item(out: &mut String, indent: usize, item: &Value) {
-    if is_nested(item) {
-        let text = block(item, indent + 2);
-        out.push_str(&" ".repeat(indent));
-        out.push_str("- ");
-        out.push_str(text.trim_start_matches(' '));
-        out.push('\n');
-    } else {
-        entry(out, indent, "-", item);
-    }
+fn spaces(out: &mut String, count: usize) {
+    out.extend(std::iter::repeat_n(' ', count));
 }
 
 fn is_nested(value: &Value) -> bool {
@@ -83,38 +104,61 @@ fn is_nested(value: &Value) -> bool {
     }
 }
 
-fn inline(value: &Value, indent: usize) -> String {
+fn write_inline(out: &mut String, value: &Value, indent: usize) {
     match value {
-        Value::Object(_) => "{}".to_owned(),
-        Value::Array(_) => "[]".to_owned(),
-        other => scalar(other, indent).unwrap_or_default(),
+        Value::Object(_) => out.push_str("{}"),
+        Value::Array(_) => out.push_str("[]"),
+        Value::String(text) if !text.contains('\n') => write_string(out, text),
+        other => out.push_str(&scalar(other, indent).unwrap_or_default()),
+    }
+}
+
+fn write_string(out: &mut String, text: &str) {
+    if is_plain(text) {
+        out.push_str(text);
+    } else {
+        out.push_str(&double_quoted(text));
     }
 }
 
 /// Writes a string in one line: plain where no reader could take it for something else, else in double quotes.
 pub(super) fn string(text: &str) -> String {
-    if is_plain(text) {
-        text.to_owned()
-    } else {
-        double_quoted(text)
-    }
+    let mut out = String::with_capacity(text.len() + 2);
+    write_string(&mut out, text);
+    out
 }
 
-/// The longest word that means something else than itself to a YAML reader is `false`.
+/// Words of letters that mean something else than themselves to some reader of YAML.
+const RESERVED: [&str; 11] = [
+    "y", "n", "yes", "no", "on", "off", "true", "false", "null", "inf", "nan",
+];
+
+/// The longest of them.
 const LONGEST_RESERVED: usize = 5;
 
 /// Returns whether a text is a plain word beyond doubt: it begins with a letter, so that it is no number and no date, has no sign that means
-/// anything to YAML, and is longer than any word that does. Most texts are such, and asking costs more than writing them.
+/// anything to YAML, and is no word that does. Most texts are such, and asking costs more than writing them.
 fn is_plainly_a_word(text: &str) -> bool {
-    text.len() > LONGEST_RESERVED
-        && text.starts_with(|c: char| c.is_ascii_alphabetic())
+    let is_reserved = || {
+        text.len() <= LONGEST_RESERVED
+            && RESERVED.iter().any(|word| word.eq_ignore_ascii_case(text))
+    };
+    text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && !text.ends_with(':')
+        && !text.contains("::")
         && text
             .bytes()
-            .all(|c| c.is_ascii_alphanumeric() || matches!(c, b'_' | b'-' | b'.' | b'/'))
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, b'_' | b'-' | b'.' | b'/' | b':'))
+        && !is_reserved()
+}
+
+/// Returns whether a text is a number beyond doubt, which a string has to be told from.
+fn is_plainly_a_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|c| c.is_ascii_digit())
 }
 
 fn is_plain(text: &str) -> bool {
-    is_plainly_a_word(text) || is_plain_as_asked(text)
+    is_plainly_a_word(text) || (!is_plainly_a_number(text) && is_plain_as_asked(text))
 }
 
 /// Asks serde-saphyr, which knows what YAML 1.1 and 1.2 take for numbers, dates, truth values and syntax, and only trusts a plain answer.
@@ -282,10 +326,38 @@ mod tests {
         }
     }
 
+    /// Every word that a reader could mean by up to three letters, and the longer ones that are known.
+    #[test]
+    fn short_words_are_plain_only_when_asked_too() {
+        let letters: Vec<char> = ('a'..='z').chain('A'..='Z').collect();
+        let mut words: Vec<String> = letters.iter().map(char::to_string).collect();
+        for first in &letters {
+            for second in letters.iter().chain(&['0', '1', '.', '-', '_']) {
+                words.push(format!("{first}{second}"));
+                words.push(format!("{first}{second}{second}"));
+            }
+        }
+        let known = [
+            "Yes", "NO", "On", "oFF", "True", "FALSE", "Null", "nan", "NaN", "inf",
+        ];
+        words.extend(known.map(str::to_owned));
+        for word in words {
+            assert!(
+                !is_plainly_a_word(&word) || is_plain_as_asked(&word),
+                "{word}"
+            );
+        }
+    }
+
     proptest::proptest! {
         #[test]
-        fn what_is_plainly_a_word_is_plain_when_asked_too(text in "[A-Za-z][A-Za-z0-9_./-]{5,20}") {
-            assert!(is_plainly_a_word(&text) && is_plain_as_asked(&text), "{text}");
+        fn what_is_plainly_a_word_is_plain_when_asked_too(text in "[A-Za-z][A-Za-z0-9_./:-]{0,20}") {
+            assert!(!is_plainly_a_word(&text) || is_plain_as_asked(&text), "{text}");
+        }
+
+        #[test]
+        fn what_is_plainly_a_number_is_quoted_when_asked_too(text in "[0-9]{1,30}") {
+            assert!(is_plainly_a_number(&text) && !is_plain_as_asked(&text), "{text}");
         }
     }
 

@@ -111,7 +111,7 @@ fn unknown_overlay(name: &str, root: &Node) -> Diagnostic {
     let node = near.and_then(|near| overlays?.get(near));
     let primary = match node {
         Some(node) => node.key.label("there is this one"),
-        None => Site::new(root.at.file, 0..0).label(""),
+        None => Site::new(root.at.file(), 0..0).label(""),
     };
     let help = match (near, names.as_slice()) {
         (Some(near), _) => format!("did you mean --overlay {near}?"),

@@ -79,10 +79,9 @@ impl<'a> Filler<'a> {
             }
             Value::List(items) => items.iter_mut().for_each(|item| self.walk(item, is_shell)),
             Value::Text(text) => {
-                if let Some(state) = self.text(text, &node.at, is_shell) {
-                    text.state = state;
-                } else {
-                    node.value = Value::Poison;
+                if text.raw.contains('$') {
+                    let state = self.text(text, &node.at, is_shell);
+                    text.fill(self.mode, state.unwrap_or(TextState::Poison));
                 }
             }
             _ => {}
@@ -91,9 +90,6 @@ impl<'a> Filler<'a> {
 
     /// Returns what a text becomes; `None` after a mistake that was told.
     fn text(&mut self, text: &Text, at: &Site, is_shell: bool) -> Option<TextState> {
-        if !text.raw.contains('$') {
-            return Some(TextState::Raw);
-        }
         let parsed = match TemplateText::parse(&text.raw) {
             Ok(parsed) => parsed,
             Err(error) => {
@@ -207,16 +203,16 @@ impl<'a> Filler<'a> {
     fn place(&self, text: &Text, at: &Site, part: std::ops::Range<usize>) -> Site {
         let source = self
             .sources
-            .file(at.file)
+            .file(at.file())
             .text
             .as_deref()
             .unwrap_or_default();
         // To find a part of a long text takes as long as the text is, and there may be many.
-        if at.span.len() > LONG {
-            return at.clone();
+        if at.span().len() > LONG {
+            return *at;
         }
-        let part = part.start + text.offset..part.end + text.offset;
-        Site::new(at.file, within_string(source, &at.span, part))
+        let part = part.start + text.offset as usize..part.end + text.offset as usize;
+        Site::new(at.file(), within_string(source, &at.span(), part))
     }
 
     fn tell_break(&mut self, at: &Site) {
@@ -231,7 +227,7 @@ impl<'a> Filler<'a> {
 
     fn is_new(&mut self, site: &Site, name: &str) -> bool {
         self.seen
-            .insert((site.file.0, site.span.start, name.to_owned()))
+            .insert((site.file().0, site.span().start, name.to_owned()))
     }
 
     fn tell_unset(&mut self, text: &Text, at: &Site, unset: &Unset) {
@@ -260,17 +256,15 @@ impl<'a> Filler<'a> {
     fn name_within(&self, site: Site, name: &str) -> Site {
         let source = self
             .sources
-            .file(site.file)
+            .file(site.file())
             .text
             .as_deref()
             .unwrap_or_default();
-        let found = source
-            .get(site.span.clone())
-            .and_then(|text| text.find(name));
+        let found = source.get(site.span()).and_then(|text| text.find(name));
         match found {
             Some(at) => {
-                let start = site.span.start + at;
-                Site::new(site.file, start..start + name.len())
+                let start = site.span().start + at;
+                Site::new(site.file(), start..start + name.len())
             }
             None => site,
         }
@@ -280,7 +274,7 @@ impl<'a> Filler<'a> {
         if unset.is_empty {
             return match self.variables.origin(&unset.name) {
                 Some(Origin::EnvFile(site)) => {
-                    let path = self.sources.file(site.file).path.display();
+                    let path = self.sources.file(site.file()).path.display();
                     format!("set to nothing in {path}")
                 }
                 _ => "set to nothing in the environment".to_owned(),
@@ -334,8 +328,8 @@ pub(super) fn unset_variable(
             _ => None,
         };
         if let Some(site) = site {
-            let path = sources.file(site.file).path.display();
-            let (line, _) = super::line_and_column(sources, site.file, site.span.start);
+            let path = sources.file(site.file()).path.display();
+            let (line, _) = super::line_and_column(sources, site.file(), site.span().start);
             return diagnostic.with_help(format!(
                 "{near} is set in {path}:{line}; did you mean that one?"
             ));

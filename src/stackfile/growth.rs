@@ -29,7 +29,7 @@ impl Size {
         self.removed += usize::from(is_removed);
         match &node.value {
             Value::Table(table) => {
-                for (key, inner) in table {
+                for (key, inner) in table.iter() {
                     self.add(inner, key == "remove");
                 }
             }
@@ -48,7 +48,7 @@ impl Size {
 
 /// Returns whether the layers may be laid; what they would make too much is told at the service where it becomes so.
 pub(super) fn is_bounded(root: &Node, told: &mut Vec<Diagnostic>) -> bool {
-    let empty = Table::new();
+    let empty = Table::default();
     let mixins: HashMap<&str, Size> = entries(root, "mixins", &empty)
         .iter()
         .map(|(name, mixin)| (name.as_str(), Size::of(mixin)))

@@ -21,7 +21,7 @@ pub(super) fn join(files: Vec<(FileId, Node)>, told: &mut Vec<Diagnostic>) -> Op
         let Value::Table(tables) = included.value else {
             continue;
         };
-        for (key, node) in tables {
+        for (key, node) in *tables {
             if key == "stack" {
                 let message = "[stack] stands only in stack.toml itself";
                 told.push(Diagnostic::error(
@@ -71,7 +71,7 @@ fn join_tables(base: &mut Node, more: Node, section: &str, told: &mut Vec<Diagno
     let (Value::Table(below), Value::Table(above)) = (&mut base.value, more.value) else {
         return;
     };
-    for (key, node) in above {
+    for (key, node) in *above {
         let Some(first) = below.get_mut(&key) else {
             below.insert(key, node);
             continue;

@@ -66,7 +66,7 @@ fn to_map(node: &mut Node, convert: fn(Node) -> Option<(String, Node)>) {
     let Value::List(items) = &node.value else {
         return;
     };
-    let mut table = Table::new();
+    let mut table = Table::default();
     for item in items {
         let Some((key, value)) = convert(item.clone()).filter(|(key, _)| !key.contains('$')) else {
             return;
@@ -83,16 +83,13 @@ fn to_map(node: &mut Node, convert: fn(Node) -> Option<(String, Node)>) {
             }
         }
     }
-    node.value = Value::Table(table);
+    node.value = Value::Table(Box::new(table));
 }
 
 fn host(item: Node) -> Option<(String, Node)> {
     let text = item.raw_text()?;
     let at = text.find('=').or_else(|| text.find(':'))?;
-    let address = Text {
-        offset: at + 1,
-        ..Text::raw(&text[at + 1..])
-    };
+    let address = Text::part(&text[at + 1..], at + 1);
     let key = text[..at].to_owned();
     let address = Node {
         value: Value::Text(address),
@@ -110,10 +107,7 @@ fn pair(item: Node) -> Option<(String, Node)> {
     let (key, value) = match text.split_once('=') {
         None => (text.to_owned(), Value::Null),
         Some((key, value)) => {
-            let split = Text {
-                offset: key.len() + 1,
-                ..Text::raw(value)
-            };
+            let split = Text::part(value, key.len() + 1);
             (key.to_owned(), Value::Text(split))
         }
     };
@@ -122,7 +116,7 @@ fn pair(item: Node) -> Option<(String, Node)> {
 
 fn name(item: Node) -> Option<(String, Node)> {
     let key = item.raw_text()?.to_owned();
-    let value = Value::Table(Table::new());
+    let value = Value::Table(Box::default());
     Some((key, Node { value, ..item }))
 }
 
@@ -136,7 +130,7 @@ pub(super) fn merge(base: &mut Node, over: Node, path: &[&str], told: &mut Vec<D
     let is_waiting = is_operation(base) || base.is_mark("reset") || base.is_mark("null");
     match (&mut base.value, over.value) {
         (Value::Table(below), Value::Table(above)) if !is_waiting => {
-            merge_tables(below, above, path, told);
+            merge_tables(below, *above, path, told);
         }
         (_, value) => {
             base.value = value;
@@ -191,11 +185,11 @@ fn apply(base: &mut Node, operation: Node, path: &[&str], told: &mut Vec<Diagnos
     }
     if is_operation(base) {
         if let Some(table) = base.table_mut() {
-            join_operations(table, operation_table);
+            join_operations(table, *operation_table);
         }
         return;
     }
-    for (key, node) in operation_table {
+    for (key, node) in *operation_table {
         match key.as_str() {
             "append" => append(base, node, path, told),
             _ => remove(base, &node, path, told),
@@ -207,7 +201,7 @@ fn join_operations(below: &mut Table, above: Table) {
     for (key, node) in above {
         match (below.get_mut(&key).map(|node| &mut node.value), node.value) {
             (Some(Value::List(items)), Value::List(more)) => items.extend(more),
-            (Some(Value::Table(items)), Value::Table(more)) => items.extend(more),
+            (Some(Value::Table(items)), Value::Table(more)) => items.extend(*more),
             (_, value) => {
                 below.insert(key, Node { value, ..node });
             }
@@ -218,7 +212,7 @@ fn join_operations(below: &mut Table, above: Table) {
 fn append(base: &mut Node, items: Node, path: &[&str], told: &mut Vec<Diagnostic>) {
     match (&mut base.value, items.value) {
         (Value::List(below), Value::List(above)) => below.extend(above),
-        (Value::Table(below), Value::Table(above)) => merge_tables(below, above, path, told),
+        (Value::Table(below), Value::Table(above)) => merge_tables(below, *above, path, told),
         (Value::Null, value) => base.value = value,
         (_, value) => {
             let site = items.at.clone();
@@ -274,8 +268,8 @@ fn identity(item: &Node, attribute: &str) -> String {
     let text = item.raw_text();
     let field = |key: &str| {
         item.get(key).map(|node| match &node.value {
-            Value::Text(text) => text.raw.clone(),
-            Value::Integer { text, .. } => text.clone(),
+            Value::Text(text) => text.raw.to_string(),
+            Value::Integer { text, .. } => text.to_string(),
             _ => String::new(),
         })
     };
@@ -301,8 +295,8 @@ fn identity(item: &Node, attribute: &str) -> String {
             None => field("source").unwrap_or_default(),
         },
         _ => match &item.value {
-            Value::Text(text) => text.raw.clone(),
-            Value::Integer { text, .. } => text.clone(),
+            Value::Text(text) => text.raw.to_string(),
+            Value::Integer { text, .. } => text.to_string(),
             other => format!("{other:?}"),
         },
     }
@@ -324,7 +318,7 @@ pub(super) fn settle(node: &mut Node, path: &[&str], told: &mut Vec<Diagnostic>)
         let operation = node.clone();
         node.value = Value::List(Vec::new());
         if let Some(Value::Table(_)) = operation.get("append").map(|node| &node.value) {
-            node.value = Value::Table(Table::new());
+            node.value = Value::Table(Box::default());
         }
         apply(node, operation, path, told);
     }
@@ -344,5 +338,5 @@ pub(super) fn settle(node: &mut Node, path: &[&str], told: &mut Vec<Diagnostic>)
 
 /// Returns an empty table that stands at `site`.
 pub(super) fn empty_at(site: &Site) -> Node {
-    Node::new(Value::Table(Table::new()), site.clone())
+    Node::new(Value::Table(Box::default()), site.clone())
 }

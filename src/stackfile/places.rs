@@ -88,11 +88,11 @@ impl Places {
     }
 
     fn place(&self, node: &Node) -> Place {
-        let (file, key) = (node.key.file, node.key.span.clone());
+        let (file, key) = (node.key.file(), node.key.span());
         let starts = &self.line_starts[file.0];
         Place {
             file,
-            span: node.at.span.clone(),
+            span: node.at.span(),
             line: starts.partition_point(|start| *start <= key.start) + 1,
             key,
         }

@@ -1,6 +1,7 @@
 //! From [`Sources`] to the two forms of a stack.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::panic::resume_unwind;
 
 use crate::model::{
     FileId, Form, ProfileName, ProjectName, Resolved, Sources, Stack, Template, TemplateText,
@@ -14,8 +15,8 @@ use super::language::SERVICE;
 use super::layers::empty_at;
 use super::lint::Levels;
 use super::problem::Telling;
-use super::tree::{Node, Site, Value};
-use super::variables::Variables;
+use super::tree::{Node, Site, Text, TextState, Value};
+use super::variables::{Variables, scalar};
 use super::{Code, Concern, Diagnostic, Places, effective, growth, include, syntax};
 
 /// What of stack.toml is asked for.
@@ -93,6 +94,55 @@ pub(super) struct Merged<'a> {
     pub(super) levels: Levels,
     pub(super) places: Places,
     told: Vec<Diagnostic>,
+    filled: Filled,
+}
+
+/// What was wrong with variables, in each form.
+#[derive(Default)]
+struct Filled {
+    kept: Vec<Diagnostic>,
+    resolved: Vec<Diagnostic>,
+}
+
+/// Fills in the texts of the merged tree, in place, for each form that is asked for.
+fn fill(root: &mut Node, sources: &Sources, variables: &Variables<'_>, concern: Concern) -> Filled {
+    let mut in_form = |mode| {
+        let mut filler = Filler::new(sources, variables, mode);
+        for (key, node) in root.table_mut().into_iter().flatten() {
+            match key.as_str() {
+                // What they hold is read in the effective services already, or is of no concern to the stack itself.
+                "defaults" | "overlays" | "policy" | "mixins" | "render" => {}
+                "vars" => fill_vars(&mut filler, variables, node, mode),
+                _ => filler.fill(node),
+            }
+        }
+        filler.told
+    };
+    Filled {
+        kept: in_form(Mode::Keep),
+        resolved: match concern {
+            Concern::File => Vec::new(),
+            Concern::Values => in_form(Mode::Resolve),
+        },
+    }
+}
+
+/// Fills in `[vars]`, but for those that the environment or an env file overrides.
+fn fill_vars(filler: &mut Filler<'_>, variables: &Variables<'_>, vars: &mut Node, mode: Mode) {
+    for (name, node) in vars.table_mut().into_iter().flatten() {
+        match (variables.outside(name), mode) {
+            (Some(value), Mode::Resolve) => {
+                // What the file says is asked for by the other form.
+                if let Some(written) = scalar(node, Mode::Keep) {
+                    node.value = Value::Text(Text::raw(written));
+                }
+                if let Value::Text(text) = &mut node.value {
+                    text.fill(mode, TextState::Known(value));
+                }
+            }
+            _ => filler.fill(node),
+        }
+    }
 }
 
 impl<'a> Merged<'a> {
@@ -108,9 +158,10 @@ impl<'a> Merged<'a> {
         fragment_keys(&root, &mut told);
         if !growth::is_bounded(&root, &mut told) {
             // Nothing of it is laid, so nothing else is said of it.
-            root.value = Value::Table(super::tree::Table::new());
+            root.value = Value::Table(Box::default());
         }
         effective::lay(&mut root, &mut told);
+        let filled = fill(&mut root, sources, &variables, selection.concern);
         let levels = Levels::of(&root);
         let places = Places::new(root, sources);
         Self {
@@ -121,15 +172,23 @@ impl<'a> Merged<'a> {
             levels,
             places,
             told,
+            filled,
         }
     }
 
-    /// Reads both forms.
+    /// Reads the forms that are asked for, both at once.
     pub(super) fn read(&self) -> Reading {
-        let (template, by_file) = self.form::<Template>(Mode::Keep);
-        let (resolved, by_values) = match self.selection.concern {
-            Concern::File => (None, Vec::new()),
-            Concern::Values => self.form::<Resolved>(Mode::Resolve),
+        let ((template, by_file), (resolved, by_values)) = match self.selection.concern {
+            Concern::File => (self.form::<Template>(Mode::Keep), (None, Vec::new())),
+            Concern::Values => std::thread::scope(|scope| {
+                let resolved = scope.spawn(|| self.form::<Resolved>(Mode::Resolve));
+                let template = self.form::<Template>(Mode::Keep);
+                let resolved = resolved.join();
+                (
+                    template,
+                    resolved.unwrap_or_else(|panic| resume_unwind(panic)),
+                )
+            }),
         };
         let known: HashSet<_> = by_file.iter().map(identity).collect();
         let (files, by_entries) = self.user_files();
@@ -180,7 +239,12 @@ impl<'a> Merged<'a> {
             variables: &self.variables,
             places: &self.places,
         };
-        reader.read(mode)
+        let (stack, mut told) = reader.read(mode);
+        told.extend(match mode {
+            Mode::Keep => self.filled.kept.iter().cloned(),
+            Mode::Resolve => self.filled.resolved.iter().cloned(),
+        });
+        (stack, told)
     }
 }
 
@@ -214,9 +278,6 @@ pub fn fill_env_file_paths(
     filled.collect()
 }
 
-/// Tables that are read in the effective services, or of no concern to the stack itself.
-const LAID: [&str; 2] = ["mixins", "render"];
-
 /// Reads one form out of the merged tree.
 struct FormReader<'a> {
     sources: &'a Sources,
@@ -227,29 +288,17 @@ struct FormReader<'a> {
 
 impl FormReader<'_> {
     fn read<F: Form>(&self, mode: Mode) -> (Option<Stack<F>>, Vec<Diagnostic>) {
-        let mut tree = self.effective();
-        let mut filler = Filler::new(self.sources, self.variables, mode);
-        if let Some(table) = tree.table_mut() {
-            for (key, node) in table.iter_mut() {
-                match key.as_str() {
-                    // What they hold is read in the effective services already.
-                    "defaults" | "overlays" | "policy" => {}
-                    "vars" => self.fill_vars(&mut filler, node, mode),
-                    _ => filler.fill(node),
-                }
-            }
-        }
-        let mut told = filler.told;
+        let tree = self.places.root();
         let mut decoder = Decoder::<F>::new(self.sources, self.variables, mode == Mode::Resolve);
-        let parts = decode_stack(&mut decoder, &tree, self.selection);
-        told.append(&mut decoder.told);
+        let parts = decode_stack(&mut decoder, tree, self.selection);
+        let mut told = decoder.told;
         let stack = parts.and_then(|parts| match Stack::new(parts) {
             Ok(stack) => Some(stack),
             Err(problems) => {
                 let telling = Telling {
                     sources: self.sources,
                     places: self.places,
-                    tree: &tree,
+                    tree,
                 };
                 told.extend(
                     problems
@@ -260,38 +309,6 @@ impl FormReader<'_> {
             }
         });
         (stack, told)
-    }
-
-    /// Returns a copy of the merged tree without the tables that are laid into the services by now.
-    fn effective(&self) -> Node {
-        let root = self.places.root();
-        let kept = root
-            .table()
-            .into_iter()
-            .flatten()
-            .filter(|(key, _)| !LAID.contains(&key.as_str()))
-            .map(|(key, node)| (key.clone(), node.clone()));
-        Node {
-            value: Value::Table(kept.collect()),
-            at: root.at.clone(),
-            key: root.key.clone(),
-        }
-    }
-
-    /// Fills in `[vars]`, but for those that the environment or an env file overrides.
-    fn fill_vars(&self, filler: &mut Filler<'_>, node: &mut Node, mode: Mode) {
-        let Some(table) = node.table_mut() else {
-            return;
-        };
-        for (name, node) in table.iter_mut() {
-            let outside = self.variables.outside(name);
-            match outside {
-                Some(value) if mode == Mode::Resolve => {
-                    node.value = Value::Text(super::tree::Text::raw(value));
-                }
-                _ => filler.fill(node),
-            }
-        }
     }
 }
 
@@ -353,8 +370,8 @@ fn layer_sites(root: &Node) -> HashMap<Site, String> {
 }
 
 pub(super) fn collect_sites(node: &Node, layer: &str, sites: &mut HashMap<Site, String>) {
-    sites.insert(node.at.clone(), layer.to_owned());
-    sites.insert(node.key.clone(), layer.to_owned());
+    sites.insert(node.at, layer.to_owned());
+    sites.insert(node.key, layer.to_owned());
     match &node.value {
         Value::Table(table) => table
             .values()

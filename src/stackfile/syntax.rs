@@ -27,7 +27,7 @@ pub(super) fn parse_all(sources: &Sources, told: &mut Vec<Diagnostic>) -> Vec<(F
             }
             let (table, errors) = toml::de::DeTable::parse_recoverable(text);
             tell(id, text, &errors, told);
-            parsed.push((id, from_toml(id, &table)));
+            parsed.push((id, from_toml(id, table)));
         }
     }
     parsed

@@ -10,30 +10,46 @@ use toml::value::Datetime;
 use crate::model::{FileId, TemplateText};
 
 use super::Annotation;
+use super::fill::Mode;
 use super::suggest::nearest;
 
-/// A range of bytes in a file.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+/// A range of bytes in a file, in little room: there are two for every value, and no file that is read is as long as 4 GiB.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Site {
-    pub(super) file: FileId,
-    pub(super) span: Range<usize>,
+    file: u32,
+    start: u32,
+    end: u32,
 }
 
 impl Site {
     pub(super) fn new(file: FileId, span: Range<usize>) -> Self {
-        Self { file, span }
+        let narrow = |number| u32::try_from(number).unwrap_or(u32::MAX);
+        Self {
+            file: narrow(file.0),
+            start: narrow(span.start),
+            end: narrow(span.end),
+        }
+    }
+
+    pub(super) fn file(&self) -> FileId {
+        FileId(self.file as usize)
+    }
+
+    pub(super) fn span(&self) -> Range<usize> {
+        self.start as usize..self.end as usize
     }
 
     pub(super) fn label(&self, label: impl Into<String>) -> Annotation {
         Annotation {
-            file: self.file,
-            span: self.span.clone(),
+            file: self.file(),
+            span: self.span(),
             label: label.into(),
         }
     }
 }
 
-pub(super) type Table = IndexMap<String, Node>;
+/// Hashed by a quick function: a stack has tens of thousands of small tables.
+pub(super) type Table = IndexMap<String, Node, foldhash::fast::RandomState>;
 
 /// A value with its place.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,69 +64,100 @@ pub(super) struct Node {
 /// A value of TOML, or what became of it.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Value {
-    Table(Table),
+    Table(Box<Table>),
     List(Vec<Node>),
     Text(Text),
     Integer {
         value: i64,
         radix: u32,
-        text: String,
+        text: Box<str>,
     },
     Float(f64),
     Bool(bool),
-    Date(Datetime),
+    Date(Box<Datetime>),
     /// `{ null = true }`, or a bare name in a list of key-value entries.
     Null,
     /// What a mistake left behind that has been told already.
     Poison,
 }
 
-/// A text: at first as TOML gives it, later with its variables taken apart or filled in.
+/// A text as TOML gives it and, once its variables were looked at, what they make of it.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Text {
     /// The text as TOML gives it.
-    pub(super) raw: String,
+    pub(super) raw: Box<str>,
     /// How many bytes of the whole TOML string come before it; not 0 where a `KEY=value` was split.
-    pub(super) offset: usize,
-    pub(super) state: TextState,
+    pub(super) offset: u32,
+    /// What it is in each form; `None` where it holds no variable in any, or nobody looked yet.
+    filled: Option<Box<Filled>>,
 }
 
+/// A text with variables in the forms of the stack; `None` where nobody asked for that form.
+#[derive(Debug, Clone, PartialEq, Default)]
+struct Filled {
+    kept: Option<TextState>,
+    resolved: Option<TextState>,
+}
+
+/// What the variables of a text make of it.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum TextState {
-    /// Not looked into yet.
-    Raw,
-    /// Known: it holds no variable, or they are filled in.
+    /// They are filled in.
     Known(String),
-    /// Holds variables.
+    /// They are kept.
     Template(TemplateText),
+    /// There was a mistake, which has been told.
+    Poison,
 }
 
 impl Text {
-    pub(super) fn raw(text: impl Into<String>) -> Self {
+    pub(super) fn raw(text: impl Into<Box<str>>) -> Self {
         Self {
             raw: text.into(),
             offset: 0,
-            state: TextState::Raw,
+            filled: None,
         }
     }
 
-    /// Returns the text if it depends on no variable, or these are filled in.
-    pub(super) fn known(&self) -> Option<&str> {
-        match &self.state {
-            TextState::Raw => Some(&self.raw),
-            TextState::Known(text) => Some(text),
-            TextState::Template(_) => None,
+    /// A text that is the part of another one behind so many bytes.
+    pub(super) fn part(text: &str, offset: usize) -> Self {
+        Self {
+            offset: u32::try_from(offset).unwrap_or(u32::MAX),
+            ..Self::raw(text)
+        }
+    }
+
+    /// Says what the text is in one form.
+    pub(super) fn fill(&mut self, mode: Mode, state: TextState) {
+        let filled = self.filled.get_or_insert_default();
+        match mode {
+            Mode::Keep => filled.kept = Some(state),
+            Mode::Resolve => filled.resolved = Some(state),
+        }
+    }
+
+    /// Returns what the variables of the text make of it in one form; `None` where it holds none.
+    pub(super) fn state(&self, mode: Mode) -> Option<&TextState> {
+        let filled = self.filled.as_deref()?;
+        match mode {
+            Mode::Keep => filled.kept.as_ref(),
+            Mode::Resolve => filled.resolved.as_ref(),
+        }
+    }
+
+    /// Returns the text if in this form it depends on no variable, or these are filled in.
+    pub(super) fn known(&self, mode: Mode) -> Option<&str> {
+        match self.state(mode) {
+            None => Some(&self.raw),
+            Some(TextState::Known(text)) => Some(text),
+            Some(TextState::Template(_) | TextState::Poison) => None,
         }
     }
 }
 
 impl Node {
     pub(super) fn new(value: Value, at: Site) -> Self {
-        Self {
-            value,
-            key: at.clone(),
-            at,
-        }
+        Self { value, key: at, at }
     }
 
     pub(super) fn table(&self) -> Option<&Table> {
@@ -173,6 +220,15 @@ impl Node {
         })
     }
 
+    /// Returns whether a mistake made it what it is in this form, which has been told.
+    pub(super) fn is_poison(&self, mode: Mode) -> bool {
+        match &self.value {
+            Value::Poison => true,
+            Value::Text(text) => matches!(text.state(mode), Some(TextState::Poison)),
+            _ => false,
+        }
+    }
+
     /// Returns what the value is, with its article.
     pub(super) fn kind(&self) -> &'static str {
         match &self.value {
@@ -187,45 +243,43 @@ impl Node {
     }
 }
 
-/// Turns a parsed TOML table into a tree.
-pub(super) fn from_toml(file: FileId, table: &Spanned<DeTable<'_>>) -> Node {
+/// Turns a parsed TOML table into a tree, and uses it up: both at once take more room than anything that comes later.
+pub(super) fn from_toml(file: FileId, table: Spanned<DeTable<'_>>) -> Node {
     let at = Site::new(file, table.span());
-    Node::new(Value::Table(table_of(file, table.get_ref())), at)
+    Node::new(table_of(file, table.into_inner()), at)
 }
 
-fn table_of(file: FileId, table: &DeTable<'_>) -> Table {
-    table
-        .iter()
-        .map(|(key, value)| {
-            let mut node = node_of(file, value);
-            node.key = Site::new(file, key.span());
-            (key.get_ref().to_string(), node)
-        })
-        .collect()
+fn table_of(file: FileId, table: DeTable<'_>) -> Value {
+    let entries = table.into_iter().map(|(key, value)| {
+        let mut node = node_of(file, value);
+        node.key = Site::new(file, key.span());
+        (key.into_inner().into_owned(), node)
+    });
+    Value::Table(Box::new(entries.collect()))
 }
 
-fn node_of(file: FileId, value: &Spanned<DeValue<'_>>) -> Node {
+fn node_of(file: FileId, value: Spanned<DeValue<'_>>) -> Node {
     let at = Site::new(file, value.span());
-    let value = match value.get_ref() {
-        DeValue::String(text) => Value::Text(Text::raw(text.as_ref())),
+    let value = match value.into_inner() {
+        DeValue::String(text) => Value::Text(Text::raw(text)),
         DeValue::Integer(number) => {
             let (text, radix) = (number.as_str(), number.radix());
             match i64::from_str_radix(text, radix) {
                 Ok(value) => Value::Integer {
                     value,
                     radix,
-                    text: text.to_owned(),
+                    text: text.into(),
                 },
                 Err(_) => Value::Float(text.parse().unwrap_or(f64::INFINITY)),
             }
         }
         DeValue::Float(number) => Value::Float(number.as_str().parse().unwrap_or(f64::NAN)),
-        DeValue::Boolean(value) => Value::Bool(*value),
-        DeValue::Datetime(date) => Value::Date(*date),
+        DeValue::Boolean(value) => Value::Bool(value),
+        DeValue::Datetime(date) => Value::Date(Box::new(date)),
         DeValue::Array(items) => {
-            Value::List(items.iter().map(|item| node_of(file, item)).collect())
+            Value::List(items.into_iter().map(|item| node_of(file, item)).collect())
         }
-        DeValue::Table(table) => Value::Table(table_of(file, table)),
+        DeValue::Table(table) => table_of(file, table),
     };
     Node::new(value, at)
 }

@@ -10,7 +10,8 @@ use crate::model::{
 };
 
 use super::env_file::{self, EnvEntry, EnvMistake};
-use super::tree::{Node, Site, TextState, Value};
+use super::fill::Mode;
+use super::tree::{Node, Site, Value};
 use super::{Code, Diagnostic};
 
 /// `[vars]` may refer to each other; deeper than this it is a circle.
@@ -81,7 +82,7 @@ impl<'a> Variables<'a> {
             return;
         };
         for (name, node) in table {
-            match scalar(node) {
+            match scalar(node, Mode::Keep) {
                 Some(text) => {
                     let text = TemplateText::parse(&text)
                         .unwrap_or_else(|_| TemplateText::plain(text.as_str()));
@@ -196,7 +197,7 @@ impl<'a> Variables<'a> {
             return outside;
         };
         // Each constant once for each depth: what is made of it many times is not walked many times.
-        let key = (site.file.0, site.span.start, depth);
+        let key = (site.file().0, site.span().start, depth);
         let constant = match sizes.get(&key) {
             Some(size) => *size,
             None => {
@@ -446,12 +447,9 @@ fn lenient(text: &TemplateText) -> TemplateText {
 }
 
 /// Returns the text of a scalar as Compose reads it where it wants text.
-pub(super) fn scalar(node: &Node) -> Option<String> {
+pub(super) fn scalar(node: &Node, mode: Mode) -> Option<String> {
     match &node.value {
-        Value::Text(text) => match &text.state {
-            TextState::Template(_) => None,
-            _ => text.known().map(str::to_owned),
-        },
+        Value::Text(text) => text.known(mode).map(str::to_owned),
         Value::Integer { value, .. } => Some(value.to_string()),
         Value::Float(value) => Some(format_float(*value)),
         Value::Bool(value) => Some(value.to_string()),

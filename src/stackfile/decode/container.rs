@@ -4,14 +4,14 @@ use indexmap::IndexMap;
 
 use crate::model::{
     Attributes, ConfigName, ContainerOptions, EnvFile, FileReference, FileRole, Form, InvalidName,
-    KeyPath, Limits, Logging, SecretName, SocketName, Ulimit, Words,
+    Limits, Logging, SecretName, SocketName, Ulimit, Words,
 };
 
 use super::super::env_file;
 use super::super::language;
 use super::super::tree::{Node, Value};
 use super::super::{Code, Diagnostic};
-use super::{Decoder, Reader};
+use super::{At, Decoder, Reader};
 
 impl<'a, 'n, F: Form> Reader<'_, 'a, 'n, F> {
     /// Decodes everything that is said about the container itself.
@@ -241,7 +241,7 @@ impl<'a, 'n, F: Form> Reader<'_, 'a, 'n, F> {
 
 impl<'a, F: Form> Decoder<'a, F> {
     /// Decodes a command line: a list of words, or a text that is split as a shell would.
-    pub(super) fn words(&mut self, node: &Node, path: &KeyPath) -> Option<Words<F>> {
+    pub(super) fn words(&mut self, node: &Node, path: &At<'_>) -> Option<Words<F>> {
         self.value(node, path, |decoder, node, path| {
             if let Some(items) = node.list() {
                 let mut words = Vec::new();
@@ -267,7 +267,7 @@ impl<'a, F: Form> Decoder<'a, F> {
         })
     }
 
-    fn env_files(&mut self, node: &Node, path: &KeyPath) -> Option<Vec<EnvFile<F>>> {
+    fn env_files(&mut self, node: &Node, path: &At<'_>) -> Option<Vec<EnvFile<F>>> {
         let mut files = Vec::new();
         for (index, item) in self.items(node, path).iter().enumerate() {
             let at = path.join(index);
@@ -298,7 +298,7 @@ impl<'a, F: Form> Decoder<'a, F> {
     fn file<N: Clone + std::fmt::Debug + PartialEq + Eq>(
         &mut self,
         node: &Node,
-        path: &KeyPath,
+        path: &At<'_>,
         new: fn(String) -> Result<N, InvalidName>,
     ) -> Option<FileReference<N, F>> {
         if node.table().is_none() {
@@ -345,7 +345,7 @@ impl<'a, F: Form> Decoder<'a, F> {
     pub(super) fn extra_hosts(
         &mut self,
         node: &Node,
-        path: &KeyPath,
+        path: &At<'_>,
     ) -> Option<Vec<F::Value<String>>> {
         let Some(table) = node.table() else {
             return self.texts(node, path).map(|hosts| {
@@ -372,7 +372,7 @@ impl<'a, F: Form> Decoder<'a, F> {
         Some(hosts)
     }
 
-    fn ulimits(&mut self, node: &Node, path: &KeyPath) -> Option<IndexMap<String, Ulimit<F>>> {
+    fn ulimits(&mut self, node: &Node, path: &At<'_>) -> Option<IndexMap<String, Ulimit<F>>> {
         let Some(table) = node.table() else {
             self.wrong_type(node, path, "a table");
             return None;
@@ -396,7 +396,7 @@ impl<'a, F: Form> Decoder<'a, F> {
         Some(ulimits)
     }
 
-    fn devices(&mut self, node: &Node, path: &KeyPath) -> Option<Vec<F::Value<String>>> {
+    fn devices(&mut self, node: &Node, path: &At<'_>) -> Option<Vec<F::Value<String>>> {
         let mut devices = Vec::new();
         for (index, item) in self.items(node, path).iter().enumerate() {
             let at = path.join(index);
@@ -421,7 +421,7 @@ impl<'a, F: Form> Decoder<'a, F> {
     }
 
     /// A device is written with colons between its parts, as the engine is told of it.
-    fn device_path(&mut self, node: &Node, path: &KeyPath) -> Option<String> {
+    fn device_path(&mut self, node: &Node, path: &At<'_>) -> Option<String> {
         let text = self.known_text(node, path)?;
         if text.contains(':') {
             let message = format!("{path} cannot have a colon");
@@ -432,7 +432,7 @@ impl<'a, F: Form> Decoder<'a, F> {
         Some(text)
     }
 
-    fn logging(&mut self, node: &Node, path: &KeyPath) -> Option<Logging<F>> {
+    fn logging(&mut self, node: &Node, path: &At<'_>) -> Option<Logging<F>> {
         let mut reader = Reader::open(self, node, path, &language::LOGGING)?;
         let logging = Logging {
             driver: reader.text("driver"),

@@ -2,19 +2,19 @@
 
 use indexmap::IndexMap;
 
-use crate::model::{Cron, Dag, Form, Json, KeyPath, Runner, Schedule, TaskName};
+use crate::model::{Cron, Dag, Form, Json, Runner, Schedule, TaskName};
 
 use super::super::language;
 use super::super::suggest::nearest;
 use super::super::tree::{Node, Value};
 use super::super::{Code, Diagnostic};
-use super::{Decoder, Reader};
+use super::{At, Decoder, Reader};
 
 /// Airflow's default for runs, and for tasks of a run.
 const ACTIVE: u32 = 16;
 
 impl<'a, F: Form> Decoder<'a, F> {
-    pub(super) fn dag(&mut self, node: &Node, path: &KeyPath) -> Option<Dag<F>> {
+    pub(super) fn dag(&mut self, node: &Node, path: &At<'_>) -> Option<Dag<F>> {
         let mut reader = Reader::open(self, node, path, &language::DAG)?;
         let description = reader.word("description");
         let schedule = reader.schedule();
@@ -45,7 +45,7 @@ impl<'a, F: Form> Decoder<'a, F> {
     fn tasks(
         &mut self,
         node: &Node,
-        path: &KeyPath,
+        path: &At<'_>,
     ) -> Option<IndexMap<TaskName, crate::model::Task<F>>> {
         let Some(table) = node.table() else {
             self.wrong_type(node, path, "a table");
@@ -60,7 +60,7 @@ impl<'a, F: Form> Decoder<'a, F> {
         Some(tasks)
     }
 
-    fn params(&mut self, node: &Node, path: &KeyPath) -> Option<IndexMap<String, Json<F>>> {
+    fn params(&mut self, node: &Node, path: &At<'_>) -> Option<IndexMap<String, Json<F>>> {
         match self.json(node, path)? {
             Json::Object(params) => Some(params),
             _ => {
@@ -70,7 +70,7 @@ impl<'a, F: Form> Decoder<'a, F> {
         }
     }
 
-    fn cron(&mut self, node: &Node, path: &KeyPath) -> Option<Cron> {
+    fn cron(&mut self, node: &Node, path: &At<'_>) -> Option<Cron> {
         let text = self.known_text(node, path)?;
         match Cron::parse(&text) {
             Ok(cron) => Some(cron),
@@ -85,7 +85,7 @@ impl<'a, F: Form> Decoder<'a, F> {
         }
     }
 
-    fn timezone(&mut self, node: &Node, path: &KeyPath) -> Option<String> {
+    fn timezone(&mut self, node: &Node, path: &At<'_>) -> Option<String> {
         let text = self.known_text(node, path)?;
         if jiff::tz::TimeZone::get(&text).is_ok() {
             return Some(text);
@@ -104,7 +104,7 @@ impl<'a, F: Form> Decoder<'a, F> {
     }
 
     /// Decodes a moment: a date or local date and time of TOML, or the same as text.
-    fn date(&mut self, node: &Node, path: &KeyPath) -> Option<jiff::civil::DateTime> {
+    fn date(&mut self, node: &Node, path: &At<'_>) -> Option<jiff::civil::DateTime> {
         let text = match &node.value {
             Value::Date(date) => date.to_string(),
             Value::Text(_) => self.known_text(node, path)?,

@@ -1,14 +1,14 @@
 //! Decodes health checks.
 
-use crate::model::{Form, Healthcheck, KeyPath};
+use crate::model::{Form, Healthcheck};
 
 use super::super::Code;
 use super::super::language;
 use super::super::tree::Node;
-use super::{Decoder, Reader};
+use super::{At, Decoder, Reader};
 
 impl<'a, F: Form> Decoder<'a, F> {
-    pub(super) fn healthcheck(&mut self, node: &Node, path: &KeyPath) -> Option<Healthcheck<F>> {
+    pub(super) fn healthcheck(&mut self, node: &Node, path: &At<'_>) -> Option<Healthcheck<F>> {
         let mut reader = Reader::open(self, node, path, &language::HEALTHCHECK)?;
         let healthcheck = Healthcheck {
             test: reader.with("test", Decoder::health_test),
@@ -27,7 +27,7 @@ impl<'a, F: Form> Decoder<'a, F> {
     }
 
     /// Decodes a test: a list that says how it is run, or a text for the shell.
-    fn health_test(&mut self, node: &Node, path: &KeyPath) -> Option<Vec<F::Value<String>>> {
+    fn health_test(&mut self, node: &Node, path: &At<'_>) -> Option<Vec<F::Value<String>>> {
         let Some(items) = node.list() else {
             let shell = F::literal("CMD-SHELL".to_owned());
             return self.text(node, path).map(|text| vec![shell, text]);

@@ -2,6 +2,7 @@
 //!
 //! One decoder serves both forms: in the template form a text may still hold variables, in the resolved form they are filled in.
 
+mod at;
 mod container;
 mod dag;
 mod deploy;
@@ -22,17 +23,19 @@ use std::marker::PhantomData;
 use std::path::Path;
 
 use crate::model::{
-    ENV_VALUES, FILLED_BYTES, FileId, Form, GROWN_BYTES, KeyPath, Sources, TemplateText,
-    is_secret_name, mask_url_passwords,
+    ENV_VALUES, FILLED_BYTES, FileId, Form, GROWN_BYTES, Sources, TemplateText, is_secret_name,
+    mask_url_passwords,
 };
 
 use super::diagnostic::MISTAKES;
 use super::env_file::EnvEntry;
+use super::fill::Mode;
 use super::text_position::within_string;
 use super::tree::{Node, Site, Value};
 use super::variables::{Variables, too_long};
 use super::{Annotation, Code, Diagnostic};
 
+pub(super) use at::At;
 pub(super) use reader::{Reader, unknown_key};
 pub(super) use render::user_files;
 pub(super) use stack::{SERVICE_ONLY, decode_stack};
@@ -65,6 +68,14 @@ impl<'a, F: Form> Decoder<'a, F> {
             env_lines: 0,
             env_bytes: 0,
             form: PhantomData,
+        }
+    }
+
+    /// Returns which form is decoded.
+    pub(super) fn mode(&self) -> Mode {
+        match self.is_resolving {
+            true => Mode::Resolve,
+            false => Mode::Keep,
         }
     }
 
@@ -109,8 +120,8 @@ impl<'a, F: Form> Decoder<'a, F> {
     }
 
     /// Tells that a value is of the wrong type, unless a mistake made it so that was told already.
-    pub(super) fn wrong_type(&mut self, node: &Node, path: &KeyPath, expected: &str) {
-        if node.value == Value::Poison {
+    pub(super) fn wrong_type(&mut self, node: &Node, path: &At<'_>, expected: &str) {
+        if node.is_poison(self.mode()) {
             return;
         }
         if node
@@ -137,8 +148,8 @@ impl<'a, F: Form> Decoder<'a, F> {
     /// Returns the template of a text that still holds variables.
     pub(super) fn variable_in<'n>(&self, node: &'n Node) -> Option<&'n TemplateText> {
         match &node.value {
-            Value::Text(text) => match &text.state {
-                super::tree::TextState::Template(template) => Some(template),
+            Value::Text(text) => match text.state(self.mode()) {
+                Some(super::tree::TextState::Template(template)) => Some(template),
                 _ => None,
             },
             _ => None,
@@ -160,7 +171,7 @@ impl<'a, F: Form> Decoder<'a, F> {
             .map(|text| text.variables().into_iter().map(str::to_owned).collect())
             .unwrap_or_default();
         let value = match &node.value {
-            Value::Text(text) => text.known().unwrap_or_default(),
+            Value::Text(text) => text.known(self.mode()).unwrap_or_default(),
             _ => "",
         };
         let mut message = mask_url_passwords(&message);
@@ -190,9 +201,9 @@ impl<'a, F: Form> Decoder<'a, F> {
             Origin::EnvFile(site) => {
                 let label = match self.variables.constant_site(name) {
                     Some(over) => {
-                        let path = self.sources.file(over.file).path.display();
+                        let path = self.sources.file(over.file()).path.display();
                         let (line, _) =
-                            super::line_and_column(self.sources, over.file, over.span.start);
+                            super::line_and_column(self.sources, over.file(), over.span().start);
                         format!("set here, over {path}:{line}")
                     }
                     None => "set here".to_owned(),
@@ -205,19 +216,19 @@ impl<'a, F: Form> Decoder<'a, F> {
     /// Returns the bytes of the file that a part of a text came from; the whole text where variables were filled in.
     pub(super) fn part_of(&self, node: &Node, part: std::ops::Range<usize>) -> Site {
         let Value::Text(text) = &node.value else {
-            return node.at.clone();
+            return node.at;
         };
-        if text.known() != Some(text.raw.as_str()) {
-            return node.at.clone();
+        if text.known(self.mode()) != Some(&*text.raw) {
+            return node.at;
         }
         let source = self
             .sources
-            .file(node.at.file)
+            .file(node.at.file())
             .text
             .as_deref()
             .unwrap_or_default();
-        let part = part.start + text.offset..part.end + text.offset;
-        Site::new(node.at.file, within_string(source, &node.at.span, part))
+        let part = part.start + text.offset as usize..part.end + text.offset as usize;
+        Site::new(node.at.file(), within_string(source, &node.at.span(), part))
     }
 
     /// Returns a path of the host: as written in the template form, absolute in the resolved form.

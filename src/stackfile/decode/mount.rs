@@ -1,11 +1,11 @@
 //! Decodes mounts.
 
-use crate::model::{Attribute, Attributes, Form, KeyPath, Mount, MountSource};
+use crate::model::{Attribute, Attributes, Form, Mount, MountSource};
 
 use super::super::language;
 use super::super::tree::Node;
 use super::super::{Code, Diagnostic};
-use super::{Decoder, Reader, split_outside_braces};
+use super::{At, Decoder, Reader, split_outside_braces};
 
 const HELP: &str = "a mount is \"./data:/data:ro\", \"volume:/data\" or { type = \"bind\", source = \"./data\", target = \"/data\" }";
 
@@ -63,7 +63,7 @@ impl<'a, 'n, F: Form> Reader<'_, 'a, 'n, F> {
 }
 
 impl<'a, F: Form> Decoder<'a, F> {
-    fn short_mount(&mut self, node: &Node, path: &KeyPath) -> Option<Mount<F>> {
+    fn short_mount(&mut self, node: &Node, path: &At<'_>) -> Option<Mount<F>> {
         let text = self.known_text(node, path)?;
         let parts = split_outside_braces(&text, ':');
         let (source, target, options) = match parts.as_slice() {
@@ -128,7 +128,7 @@ impl<'a, F: Form> Decoder<'a, F> {
         })
     }
 
-    fn long_mount(&mut self, node: &Node, path: &KeyPath) -> Option<Mount<F>> {
+    fn long_mount(&mut self, node: &Node, path: &At<'_>) -> Option<Mount<F>> {
         let mut reader = Reader::open(self, node, path, &language::MOUNT)?;
         let kind = reader.choice("type", &KINDS);
         let target = reader.text("target").map(|target| match F::known(&target) {
@@ -187,8 +187,8 @@ impl<'a, F: Form> Decoder<'a, F> {
                 if kind == "image"
                     && let Some(node) = image
                 {
-                    let mut reader =
-                        Reader::open(self, node, &path.join("image"), &language::IMAGE_MOUNT)?;
+                    let at = path.join("image");
+                    let mut reader = Reader::open(self, node, &at, &language::IMAGE_MOUNT)?;
                     options = reader.carry(language::IMAGE_MOUNT_CARRIED);
                     reader.finish();
                 }
@@ -217,7 +217,7 @@ impl<'a, F: Form> Decoder<'a, F> {
     fn other_part(
         &mut self,
         node: &Node,
-        path: &KeyPath,
+        path: &At<'_>,
         table: &'static language::Table,
     ) -> Option<Attribute<F>> {
         let mut part = self.table_attribute(node, path, table)?;
@@ -235,7 +235,7 @@ impl<'a, F: Form> Decoder<'a, F> {
         &mut self,
         source: F::Value<String>,
         node: Option<&Node>,
-        path: &KeyPath,
+        path: &At<'_>,
         options: &mut Attributes<F>,
     ) -> Option<MountSource<F>> {
         let source = match F::known(&source) {
@@ -263,7 +263,7 @@ impl<'a, F: Form> Decoder<'a, F> {
         &mut self,
         source: Option<F::Value<String>>,
         node: Option<&Node>,
-        path: &KeyPath,
+        path: &At<'_>,
         options: &mut Attributes<F>,
     ) -> Option<MountSource<F>> {
         let (mut nocopy, mut subpath) = (false, None);
@@ -284,7 +284,7 @@ impl<'a, F: Form> Decoder<'a, F> {
     fn tmpfs(
         &mut self,
         node: Option<&Node>,
-        path: &KeyPath,
+        path: &At<'_>,
         options: &mut Attributes<F>,
     ) -> Option<MountSource<F>> {
         let (mut size, mut mode) = (None, None);

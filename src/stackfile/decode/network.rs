@@ -2,11 +2,11 @@
 
 use indexmap::IndexMap;
 
-use crate::model::{Attachment, Endpoint, Form, KeyPath, NetworkName};
+use crate::model::{Attachment, Endpoint, Form, NetworkName};
 
 use super::super::language;
 use super::super::tree::{Node, Value};
-use super::{Decoder, Reader};
+use super::{At, Decoder, Reader};
 
 impl<'a, 'n, F: Form> Reader<'_, 'a, 'n, F> {
     pub(super) fn attachment(&mut self) -> Attachment<F> {
@@ -30,7 +30,7 @@ impl<'a, F: Form> Decoder<'a, F> {
     fn endpoints(
         &mut self,
         node: &Node,
-        path: &KeyPath,
+        path: &At<'_>,
     ) -> Option<IndexMap<NetworkName, Endpoint<F>>> {
         let Some(table) = node.table() else {
             if node.list().is_some_and(<[Node]>::is_empty) {
@@ -54,7 +54,7 @@ impl<'a, F: Form> Decoder<'a, F> {
         Some(endpoints)
     }
 
-    fn endpoint(&mut self, node: &Node, path: &KeyPath) -> Option<Endpoint<F>> {
+    fn endpoint(&mut self, node: &Node, path: &At<'_>) -> Option<Endpoint<F>> {
         let mut reader = Reader::open(self, node, path, &language::ENDPOINT)?;
         let endpoint = Endpoint {
             aliases: reader.texts("aliases"),

@@ -1,11 +1,11 @@
 //! Decodes published ports.
 
-use crate::model::{Attributes, Form, KeyPath, Port, Protocol};
+use crate::model::{Attributes, Form, Port, Protocol};
 
 use super::super::language;
 use super::super::tree::{Node, Value};
 use super::super::{Code, Diagnostic};
-use super::{Decoder, Reader, split_outside_braces};
+use super::{At, Decoder, Reader, split_outside_braces};
 
 const PROTOCOLS: [(&str, Protocol); 3] = [
     ("tcp", Protocol::Tcp),
@@ -40,7 +40,7 @@ impl<'a, 'n, F: Form> Reader<'_, 'a, 'n, F> {
 }
 
 impl<'a, F: Form> Decoder<'a, F> {
-    fn port_items<'n>(&mut self, node: &'n Node, path: &KeyPath) -> &'n [Node] {
+    fn port_items<'n>(&mut self, node: &'n Node, path: &At<'_>) -> &'n [Node] {
         match &node.value {
             Value::List(items) => items,
             _ => {
@@ -50,7 +50,7 @@ impl<'a, F: Form> Decoder<'a, F> {
         }
     }
 
-    fn long_port(&mut self, node: &Node, path: &KeyPath) -> Option<Port<F>> {
+    fn long_port(&mut self, node: &Node, path: &At<'_>) -> Option<Port<F>> {
         let mut reader = Reader::open(self, node, path, &language::PORT)?;
         let target = reader.with("target", |decoder, node, path| {
             decoder.value(node, path, |decoder, node, path| {
@@ -95,9 +95,9 @@ impl<'a, F: Form> Decoder<'a, F> {
         })
     }
 
-    fn short_ports(&mut self, node: &Node, path: &KeyPath) -> Option<Vec<Port<F>>> {
+    fn short_ports(&mut self, node: &Node, path: &At<'_>) -> Option<Vec<Port<F>>> {
         let text = match &node.value {
-            Value::Integer { text, .. } => text.clone(),
+            Value::Integer { text, .. } => text.to_string(),
             _ => self.known_text(node, path)?,
         };
         match parse_short(&text) {

@@ -5,21 +5,23 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 
-use crate::model::{Bytes, Form, InvalidName, KeyPath};
+use crate::model::{Bytes, Form, InvalidName};
 
 use super::super::language;
 use super::super::suggest::nearest;
 use super::super::tree::{Node, Site, Table, Value};
 use super::super::{Code, Diagnostic};
-use super::Decoder;
+use super::{At, Decoder};
 
 /// A table that is being decoded.
 pub(in super::super) struct Reader<'d, 'a, 'n, F: Form> {
     pub(super) decoder: &'d mut Decoder<'a, F>,
-    pub(super) path: KeyPath,
+    pub(super) path: &'n At<'n>,
     pub(super) node: &'n Node,
     table: &'n Table,
     language: &'static language::Table,
+    /// The bits of the keys that are there.
+    present: u64,
     /// What was asked for, to prove that the decoder and the language know the same keys.
     #[cfg(debug_assertions)]
     asked: Vec<&'static str>,
@@ -30,7 +32,7 @@ impl<'d, 'a, 'n, F: Form> Reader<'d, 'a, 'n, F> {
     pub(in super::super) fn open(
         decoder: &'d mut Decoder<'a, F>,
         node: &'n Node,
-        path: &KeyPath,
+        path: &'n At<'n>,
         language: &'static language::Table,
     ) -> Option<Self> {
         let Some(table) = node.table() else {
@@ -39,10 +41,11 @@ impl<'d, 'a, 'n, F: Form> Reader<'d, 'a, 'n, F> {
         };
         Some(Self {
             decoder,
-            path: path.clone(),
+            path,
             node,
             table,
             language,
+            present: table.keys().fold(0, |bits, key| bits | bit_of(key)),
             #[cfg(debug_assertions)]
             asked: Vec::new(),
         })
@@ -56,6 +59,9 @@ impl<'d, 'a, 'n, F: Form> Reader<'d, 'a, 'n, F> {
             assert!(known.is_some(), "{key} is no key of {what}");
             self.asked.push(key);
         }
+        if self.present & bit_of(key) == 0 {
+            return None;
+        }
         self.table.get(key)
     }
 
@@ -65,7 +71,7 @@ impl<'d, 'a, 'n, F: Form> Reader<'d, 'a, 'n, F> {
             .filter(|node| node.value != Value::Null)
     }
 
-    pub(super) fn at(&self, key: &str) -> KeyPath {
+    pub(super) fn at(&self, key: &'n str) -> At<'n> {
         self.path.join(key)
     }
 
@@ -73,7 +79,7 @@ impl<'d, 'a, 'n, F: Form> Reader<'d, 'a, 'n, F> {
     pub(super) fn with<T>(
         &mut self,
         key: &'static str,
-        decode: impl FnOnce(&mut Decoder<'a, F>, &'n Node, &KeyPath) -> Option<T>,
+        decode: impl FnOnce(&mut Decoder<'a, F>, &'n Node, &At<'_>) -> Option<T>,
     ) -> Option<T> {
         let node = self.node(key)?;
         let path = self.at(key);
@@ -174,7 +180,7 @@ impl<'d, 'a, 'n, F: Form> Reader<'d, 'a, 'n, F> {
             .iter()
             .filter_map(|key| Some((key, self.table.get(*key)?)))
             .collect();
-        here.sort_by_key(|(_, node)| (node.key.file, node.key.span.start));
+        here.sort_by_key(|(_, node)| (node.key.file(), node.key.span().start));
         if let [(first, first_node), (second, node), ..] = here.as_slice() {
             let message = format!("{} has {first} and {second}, and can have one", self.path);
             let diagnostic = Diagnostic::error(Code::ConflictingKeys, message, node.key.label(""))
@@ -222,6 +228,15 @@ impl<'d, 'a, 'n, F: Form> Reader<'d, 'a, 'n, F> {
             }
         }
     }
+}
+
+/// Returns the bit of a key, which others may share. A container has some eighty keys and a service a handful of them: that one is not there
+/// has to be known at the least cost.
+fn bit_of(key: &str) -> u64 {
+    let bytes = key.as_bytes();
+    let at = |index: usize| bytes.get(index).map_or(0, |byte| usize::from(*byte));
+    let last = at(bytes.len().wrapping_sub(1));
+    1 << ((bytes.len() + 3 * at(0) + 7 * last) % 64)
 }
 
 /// Makes the diagnostic for a key that a table does not have.

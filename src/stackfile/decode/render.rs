@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
 
-use crate::model::{FileRole, ForEach, Json, KeyPath, NAME_IN_PATH, Template, UserFile};
+use crate::model::{FileRole, ForEach, Json, NAME_IN_PATH, Template, UserFile};
 
 use super::super::language::{RENDER, USER_FILE};
 use super::super::suggest::nearest;
 use super::super::tree::{Node, Site, Value};
 use super::super::{Code, Diagnostic};
-use super::{Decoder, Reader};
+use super::{At, Decoder, Reader};
 
 /// The paths that are taken, each with the place that takes it; `None`: stackgen writes it by itself.
 type Taken = BTreeMap<String, Option<Site>>;
@@ -20,7 +20,7 @@ pub(in super::super) fn user_files(
     decoder: &mut Decoder<'_, Template>,
     root: &Node,
 ) -> Vec<UserFile> {
-    let path = KeyPath::default().join("render");
+    let path = At::TOP.join("render");
     let Some(node) = root.get("render") else {
         return Vec::new();
     };
@@ -35,7 +35,7 @@ pub(in super::super) fn user_files(
 }
 
 impl Decoder<'_, Template> {
-    fn files(&mut self, root: &Node, node: &Node, path: &KeyPath) -> Option<Vec<UserFile>> {
+    fn files(&mut self, root: &Node, node: &Node, path: &At<'_>) -> Option<Vec<UserFile>> {
         let Some(table) = node.table() else {
             self.wrong_type(node, path, "a table of files");
             return None;
@@ -56,7 +56,7 @@ impl Decoder<'_, Template> {
     }
 
     /// Decodes an entry; one with a mistake in its template has none, and is checked for the rest all the same.
-    fn user_file(&mut self, key: &str, node: &Node, path: &KeyPath) -> Option<UserFile> {
+    fn user_file(&mut self, key: &str, node: &Node, path: &At<'_>) -> Option<UserFile> {
         let mut file = UserFile {
             path: key.to_owned(),
             template: String::new(),
@@ -83,7 +83,7 @@ impl Decoder<'_, Template> {
         Some(file)
     }
 
-    fn values(&mut self, node: &Node, path: &KeyPath) -> Option<IndexMap<String, Json<Template>>> {
+    fn values(&mut self, node: &Node, path: &At<'_>) -> Option<IndexMap<String, Json<Template>>> {
         match self.json(node, path)? {
             Json::Object(values) => Some(values),
             _ => {
@@ -94,7 +94,7 @@ impl Decoder<'_, Template> {
     }
 
     /// Returns the name of a template that is there.
-    fn template_name(&mut self, node: &Node, path: &KeyPath) -> Option<String> {
+    fn template_name(&mut self, node: &Node, path: &At<'_>) -> Option<String> {
         let name = self.known_text(node, path)?;
         let names = self.sources.with_role(FileRole::Template);
         let names: Vec<String> = names

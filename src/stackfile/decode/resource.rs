@@ -3,15 +3,15 @@
 use std::path::PathBuf;
 
 use crate::model::{
-    ContentSource, FileContent, Form, Grant, Ipam, IpamPool, KeyPath, Network, SecretText,
-    ServiceName, Socket, Unset, Volume,
+    ContentSource, FileContent, Form, Grant, Ipam, IpamPool, Network, SecretText, ServiceName,
+    Socket, Unset, Volume,
 };
 
 use super::super::fill::unset_variable;
 use super::super::language;
 use super::super::tree::{Node, Value};
 use super::super::{Code, Diagnostic};
-use super::{Decoder, Reader};
+use super::{At, Decoder, Reader};
 
 /// A name at the engine, where one is written.
 type Name<F> = Option<<F as Form>::Value<String>>;
@@ -47,7 +47,7 @@ fn says_anything(node: &Node, key: &str) -> bool {
 }
 
 impl<'a, F: Form> Decoder<'a, F> {
-    pub(super) fn network(&mut self, node: &Node, path: &KeyPath) -> Option<Network<F>> {
+    pub(super) fn network(&mut self, node: &Node, path: &At<'_>) -> Option<Network<F>> {
         if node.value == Value::Null {
             return Some(Network::default());
         }
@@ -69,15 +69,15 @@ impl<'a, F: Form> Decoder<'a, F> {
         Some(network)
     }
 
-    fn ipam(&mut self, node: &Node, path: &KeyPath) -> Option<Ipam<F>> {
+    fn ipam(&mut self, node: &Node, path: &At<'_>) -> Option<Ipam<F>> {
         let mut reader = Reader::open(self, node, path, &language::IPAM)?;
         let driver = reader.text("driver");
         let config = reader
             .with("config", |decoder, node, path| {
                 let mut pools = Vec::new();
                 for (index, item) in decoder.items(node, path).iter().enumerate() {
-                    let mut reader =
-                        Reader::open(decoder, item, &path.join(index), &language::POOL)?;
+                    let at = path.join(index);
+                    let mut reader = Reader::open(decoder, item, &at, &language::POOL)?;
                     pools.push(IpamPool {
                         subnet: reader.text("subnet"),
                         ip_range: reader.text("ip_range"),
@@ -98,7 +98,7 @@ impl<'a, F: Form> Decoder<'a, F> {
         })
     }
 
-    pub(super) fn volume(&mut self, node: &Node, path: &KeyPath) -> Option<Volume<F>> {
+    pub(super) fn volume(&mut self, node: &Node, path: &At<'_>) -> Option<Volume<F>> {
         if node.value == Value::Null {
             return Some(Volume::default());
         }
@@ -126,7 +126,7 @@ impl<'a, F: Form> Decoder<'a, F> {
     pub(super) fn content(
         &mut self,
         node: &Node,
-        path: &KeyPath,
+        path: &At<'_>,
         language: &'static language::Table,
     ) -> Option<FileContent<F>> {
         let mut reader = Reader::open(self, node, path, language)?;
@@ -210,7 +210,7 @@ impl<'a, F: Form> Decoder<'a, F> {
         self.tell(told);
     }
 
-    pub(super) fn socket(&mut self, node: &Node, path: &KeyPath) -> Option<Socket> {
+    pub(super) fn socket(&mut self, node: &Node, path: &At<'_>) -> Option<Socket> {
         let mut reader = Reader::open(self, node, path, &language::SOCKET)?;
         let socket_path = reader.word("path");
         let target = reader.word("target");
@@ -250,7 +250,7 @@ impl<'a, F: Form> Decoder<'a, F> {
         })
     }
 
-    fn name_or_number(&mut self, node: &Node, path: &KeyPath) -> Option<String> {
+    fn name_or_number(&mut self, node: &Node, path: &At<'_>) -> Option<String> {
         match &node.value {
             Value::Integer { value, .. } => Some(value.to_string()),
             _ => self.known_text(node, path),

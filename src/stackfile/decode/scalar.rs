@@ -6,23 +6,22 @@ use std::time::Duration;
 use indexmap::IndexMap;
 
 use crate::model::{
-    Bytes, Form, ImageReference, InvalidName, KeyPath, NanoCpus, QuantityError, Restart,
-    parse_duration,
+    Bytes, Form, ImageReference, InvalidName, NanoCpus, QuantityError, Restart, parse_duration,
 };
 
 use super::super::suggest::nearest;
 use super::super::tree::{Node, Value};
 use super::super::variables::scalar;
 use super::super::{Code, Diagnostic};
-use super::Decoder;
+use super::{At, Decoder};
 
 impl<'a, F: Form> Decoder<'a, F> {
     /// Decodes a value that may depend on variables.
     pub(super) fn value<T>(
         &mut self,
         node: &Node,
-        path: &KeyPath,
-        decode: impl FnOnce(&mut Self, &Node, &KeyPath) -> Option<T>,
+        path: &At<'_>,
+        decode: impl FnOnce(&mut Self, &Node, &At<'_>) -> Option<T>,
     ) -> Option<F::Value<T>>
     where
         T: Clone + Debug + PartialEq + Eq + Send + Sync,
@@ -33,14 +32,14 @@ impl<'a, F: Form> Decoder<'a, F> {
         decode(self, node, path).map(F::literal)
     }
 
-    pub(super) fn text(&mut self, node: &Node, path: &KeyPath) -> Option<F::Value<String>> {
+    pub(super) fn text(&mut self, node: &Node, path: &At<'_>) -> Option<F::Value<String>> {
         self.value(node, path, Self::known_text)
     }
 
     /// Decodes a text where a number or truth value will do too, as in environment and labels.
-    pub(super) fn loose_text(&mut self, node: &Node, path: &KeyPath) -> Option<F::Value<String>> {
+    pub(super) fn loose_text(&mut self, node: &Node, path: &At<'_>) -> Option<F::Value<String>> {
         self.value(node, path, |decoder, node, path| {
-            let text = scalar(node);
+            let text = scalar(node, decoder.mode());
             if text.is_none() {
                 decoder.wrong_type(node, path, "text");
             }
@@ -48,23 +47,23 @@ impl<'a, F: Form> Decoder<'a, F> {
         })
     }
 
-    pub(super) fn known_text(&mut self, node: &Node, path: &KeyPath) -> Option<String> {
+    pub(super) fn known_text(&mut self, node: &Node, path: &At<'_>) -> Option<String> {
         if let Value::Text(text) = &node.value
-            && let Some(known) = text.known()
+            && let Some(known) = text.known(self.mode())
         {
             return Some(known.to_owned());
         }
         let number = match &node.value {
-            Value::Integer { text, .. } => Some(text.clone()),
+            Value::Integer { text, .. } => Some(text.to_string()),
             Value::Float(number) => Some(number.to_string()),
             Value::Bool(value) => Some(value.to_string()),
             _ => None,
         };
         match number {
             Some(written) => {
-                let key = path.last().unwrap_or_default();
+                let key = path.last();
                 let message = format!("{path} has to be text");
-                let help = if key.parse::<usize>().is_ok() {
+                let help = if path.is_item() {
                     format!("write \"{written}\"")
                 } else {
                     format!("write {key} = \"{written}\"")
@@ -79,10 +78,10 @@ impl<'a, F: Form> Decoder<'a, F> {
         None
     }
 
-    pub(super) fn known_bool(&mut self, node: &Node, path: &KeyPath) -> Option<bool> {
+    pub(super) fn known_bool(&mut self, node: &Node, path: &At<'_>) -> Option<bool> {
         match &node.value {
             Value::Bool(value) => return Some(*value),
-            Value::Text(text) => match text.known() {
+            Value::Text(text) => match text.known(self.mode()) {
                 Some("true") => return Some(true),
                 Some("false") => return Some(false),
                 _ => {}
@@ -93,11 +92,11 @@ impl<'a, F: Form> Decoder<'a, F> {
         None
     }
 
-    pub(super) fn known_integer(&mut self, node: &Node, path: &KeyPath) -> Option<i64> {
+    pub(super) fn known_integer(&mut self, node: &Node, path: &At<'_>) -> Option<i64> {
         match &node.value {
             Value::Integer { value, .. } => return Some(*value),
             Value::Text(text) => {
-                if let Some(Ok(value)) = text.known().map(str::parse) {
+                if let Some(Ok(value)) = text.known(self.mode()).map(str::parse) {
                     return Some(value);
                 }
             }
@@ -107,7 +106,7 @@ impl<'a, F: Form> Decoder<'a, F> {
         None
     }
 
-    pub(super) fn known_u32(&mut self, node: &Node, path: &KeyPath) -> Option<u32> {
+    pub(super) fn known_u32(&mut self, node: &Node, path: &At<'_>) -> Option<u32> {
         let number = self.known_integer(node, path)?;
         match u32::try_from(number) {
             Ok(number) => Some(number),
@@ -119,8 +118,8 @@ impl<'a, F: Form> Decoder<'a, F> {
         }
     }
 
-    pub(super) fn known_duration(&mut self, node: &Node, path: &KeyPath) -> Option<Duration> {
-        let key = path.last().unwrap_or_default();
+    pub(super) fn known_duration(&mut self, node: &Node, path: &At<'_>) -> Option<Duration> {
+        let key = path.last();
         if let Value::Integer { text, .. } = &node.value {
             let label = "a number; here stands text like \"10s\", \"1m30s\" or \"500ms\"";
             self.tell(
@@ -148,7 +147,7 @@ impl<'a, F: Form> Decoder<'a, F> {
         }
     }
 
-    pub(super) fn known_bytes(&mut self, node: &Node, path: &KeyPath) -> Option<Bytes> {
+    pub(super) fn known_bytes(&mut self, node: &Node, path: &At<'_>) -> Option<Bytes> {
         if let Value::Integer { value, .. } = node.value {
             return Some(Bytes(value));
         }
@@ -169,10 +168,10 @@ impl<'a, F: Form> Decoder<'a, F> {
         }
     }
 
-    pub(super) fn known_cpus(&mut self, node: &Node, path: &KeyPath) -> Option<NanoCpus> {
+    pub(super) fn known_cpus(&mut self, node: &Node, path: &At<'_>) -> Option<NanoCpus> {
         let text = match &node.value {
             Value::Text(_) => self.known_text(node, path)?,
-            Value::Integer { .. } | Value::Float(_) => scalar(node)?,
+            Value::Integer { .. } | Value::Float(_) => scalar(node, self.mode())?,
             _ => {
                 self.wrong_type(node, path, "a number of CPUs");
                 return None;
@@ -194,7 +193,7 @@ impl<'a, F: Form> Decoder<'a, F> {
         }
     }
 
-    pub(super) fn known_image(&mut self, node: &Node, path: &KeyPath) -> Option<ImageReference> {
+    pub(super) fn known_image(&mut self, node: &Node, path: &At<'_>) -> Option<ImageReference> {
         let text = self.known_text(node, path)?;
         match ImageReference::parse(&text) {
             Ok(image) => Some(image),
@@ -213,7 +212,7 @@ impl<'a, F: Form> Decoder<'a, F> {
         }
     }
 
-    pub(super) fn known_restart(&mut self, node: &Node, path: &KeyPath) -> Option<Restart> {
+    pub(super) fn known_restart(&mut self, node: &Node, path: &At<'_>) -> Option<Restart> {
         const HELP: &str = "no, always, unless-stopped, on-failure or on-failure:TIMES, as text";
         if let Value::Bool(_) = node.value {
             let message = format!("{path} has to be text");
@@ -240,8 +239,8 @@ impl<'a, F: Form> Decoder<'a, F> {
     }
 
     /// Decodes a file mode: text in octal, or an octal number. A decimal one is a slip.
-    pub(super) fn known_mode(&mut self, node: &Node, path: &KeyPath) -> Option<u32> {
-        let key = path.last().unwrap_or_default();
+    pub(super) fn known_mode(&mut self, node: &Node, path: &At<'_>) -> Option<u32> {
+        let key = path.last();
         let parsed = match &node.value {
             Value::Integer {
                 value, radix: 8, ..
@@ -273,7 +272,7 @@ impl<'a, F: Form> Decoder<'a, F> {
     pub(super) fn choice<T: Copy>(
         &mut self,
         node: &Node,
-        path: &KeyPath,
+        path: &At<'_>,
         choices: &[(&str, T)],
     ) -> Option<T> {
         let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
@@ -282,7 +281,7 @@ impl<'a, F: Form> Decoder<'a, F> {
     }
 
     /// Returns which of the words it is.
-    pub(super) fn word(&mut self, node: &Node, path: &KeyPath, words: &[&str]) -> Option<usize> {
+    pub(super) fn word(&mut self, node: &Node, path: &At<'_>, words: &[&str]) -> Option<usize> {
         if !matches!(node.value, Value::Text(_)) {
             self.wrong_type(
                 node,
@@ -342,7 +341,7 @@ impl<'a, F: Form> Decoder<'a, F> {
     }
 
     /// Returns the items of a list, or one value as the only item.
-    pub(super) fn items<'n>(&mut self, node: &'n Node, path: &KeyPath) -> &'n [Node] {
+    pub(super) fn items<'n>(&mut self, node: &'n Node, path: &At<'_>) -> &'n [Node] {
         match &node.value {
             Value::List(items) => items,
             Value::Text(_) => std::slice::from_ref(node),
@@ -354,7 +353,7 @@ impl<'a, F: Form> Decoder<'a, F> {
     }
 
     /// Decodes a list of texts; one text is a list of one.
-    pub(super) fn texts(&mut self, node: &Node, path: &KeyPath) -> Option<Vec<F::Value<String>>> {
+    pub(super) fn texts(&mut self, node: &Node, path: &At<'_>) -> Option<Vec<F::Value<String>>> {
         let mut texts = Vec::new();
         for (index, item) in self.items(node, path).iter().enumerate() {
             texts.extend(self.text(item, &path.join(index)));
@@ -366,7 +365,7 @@ impl<'a, F: Form> Decoder<'a, F> {
     pub(super) fn loose_texts(
         &mut self,
         node: &Node,
-        path: &KeyPath,
+        path: &At<'_>,
     ) -> Option<Vec<F::Value<String>>> {
         let mut texts = Vec::new();
         for (index, item) in self.items(node, path).iter().enumerate() {
@@ -379,7 +378,7 @@ impl<'a, F: Form> Decoder<'a, F> {
     pub(super) fn map(
         &mut self,
         node: &Node,
-        path: &KeyPath,
+        path: &At<'_>,
     ) -> Option<IndexMap<String, F::Value<String>>> {
         let Some(table) = node.table() else {
             self.no_pairs(node, path);
@@ -401,9 +400,9 @@ impl<'a, F: Form> Decoder<'a, F> {
 
     /// Tells that there is neither a table nor a list of pairs. A list that was not made a table has an item that is no text, or a name
     /// that depends on a variable.
-    pub(super) fn no_pairs(&mut self, node: &Node, path: &KeyPath) {
+    pub(super) fn no_pairs(&mut self, node: &Node, path: &At<'_>) {
         let items = node.list().unwrap_or_default();
-        if items.iter().any(|item| item.value == Value::Poison) {
+        if items.iter().any(|item| item.is_poison(self.mode())) {
             return;
         }
         let named = |item: &&Node| {

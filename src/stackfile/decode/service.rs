@@ -3,14 +3,14 @@
 use indexmap::IndexMap;
 
 use crate::model::{
-    Attribute, Attributes, Condition, Dependency, Form, KeyPath, Lifecycle, ProfileName, Rerun,
-    Service, ServiceName,
+    Attribute, Attributes, Condition, Dependency, Form, Lifecycle, ProfileName, Rerun, Service,
+    ServiceName,
 };
 
 use super::super::language;
 use super::super::tree::{Node, Value};
 use super::super::{Code, Diagnostic};
-use super::{Decoder, Reader, deploy};
+use super::{At, Decoder, Reader, deploy};
 
 /// The words for conditions, stackgen's and Compose's.
 pub(super) const CONDITIONS: [(&str, Condition); 6] = [
@@ -23,7 +23,7 @@ pub(super) const CONDITIONS: [(&str, Condition); 6] = [
 ];
 
 impl<'a, F: Form> Decoder<'a, F> {
-    pub(super) fn service(&mut self, node: &Node, path: &KeyPath) -> Option<Service<F>> {
+    pub(super) fn service(&mut self, node: &Node, path: &At<'_>) -> Option<Service<F>> {
         let mut reader = Reader::open(self, node, path, &language::SERVICE)?;
         let service = reader.service();
         reader.finish();
@@ -33,7 +33,7 @@ impl<'a, F: Form> Decoder<'a, F> {
     fn dependencies(
         &mut self,
         node: &Node,
-        path: &KeyPath,
+        path: &At<'_>,
     ) -> Option<IndexMap<ServiceName, Dependency<F>>> {
         let Some(table) = node.table() else {
             if node.list().is_some_and(<[Node]>::is_empty) {
@@ -57,7 +57,7 @@ impl<'a, F: Form> Decoder<'a, F> {
         Some(dependencies)
     }
 
-    fn dependency(&mut self, node: &Node, path: &KeyPath) -> Option<Dependency<F>> {
+    fn dependency(&mut self, node: &Node, path: &At<'_>) -> Option<Dependency<F>> {
         let mut dependency = Dependency {
             condition: Condition::Started,
             restart: false,

@@ -2,13 +2,13 @@
 
 use indexmap::IndexMap;
 
-use crate::model::{Attribute, Attributes, Form, KeyPath, Segment};
+use crate::model::{Attribute, Attributes, Form, Segment};
 
 use super::super::language::{Field, Shape, Table};
 use super::super::tree::{Node, Value};
 use super::super::variables::scalar;
 use super::super::{Code, Diagnostic};
-use super::{Decoder, Reader};
+use super::{At, Decoder, Reader};
 
 impl<'a, 'n, F: Form> Reader<'_, 'a, 'n, F> {
     /// Decodes those of the keys that are there, and extension keys.
@@ -33,7 +33,7 @@ impl<'a, 'n, F: Form> Reader<'_, 'a, 'n, F> {
 }
 
 impl<'a, F: Form> Decoder<'a, F> {
-    fn attribute(&mut self, node: &Node, path: &KeyPath, shape: Shape) -> Option<Attribute<F>> {
+    fn attribute(&mut self, node: &Node, path: &At<'_>, shape: Shape) -> Option<Attribute<F>> {
         Some(match shape {
             Shape::Text | Shape::Grammar(_) | Shape::Name(_) | Shape::Date => {
                 Attribute::Text(self.text(node, path)?)
@@ -91,7 +91,7 @@ impl<'a, F: Form> Decoder<'a, F> {
         })
     }
 
-    fn path_attribute(&mut self, node: &Node, path: &KeyPath) -> Option<Attribute<F>> {
+    fn path_attribute(&mut self, node: &Node, path: &At<'_>) -> Option<Attribute<F>> {
         let text = self.text(node, path)?;
         Some(match F::known(&text) {
             Some(known) if is_address(known) => Attribute::Text(text),
@@ -100,10 +100,10 @@ impl<'a, F: Form> Decoder<'a, F> {
         })
     }
 
-    fn known_real(&mut self, node: &Node, path: &KeyPath) -> Option<String> {
+    fn known_real(&mut self, node: &Node, path: &At<'_>) -> Option<String> {
         let text = match &node.value {
             Value::Text(_) => self.known_text(node, path)?,
-            _ => scalar(node).unwrap_or_default(),
+            _ => scalar(node, self.mode()).unwrap_or_default(),
         };
         if text.parse::<f64>().is_ok_and(f64::is_finite) {
             return Some(text);
@@ -113,7 +113,7 @@ impl<'a, F: Form> Decoder<'a, F> {
     }
 
     /// A text with variables stays one: where it splits is known when they are filled in.
-    fn words_attribute(&mut self, node: &Node, path: &KeyPath) -> Option<Attribute<F>> {
+    fn words_attribute(&mut self, node: &Node, path: &At<'_>) -> Option<Attribute<F>> {
         if let Some(template) = self.variable_in(node) {
             return F::raw(template.clone()).map(Attribute::Text);
         }
@@ -125,7 +125,7 @@ impl<'a, F: Form> Decoder<'a, F> {
     fn map_attribute(
         &mut self,
         node: &Node,
-        path: &KeyPath,
+        path: &At<'_>,
         inner: Shape,
         keeps_null: bool,
     ) -> Option<Attribute<F>> {
@@ -183,7 +183,7 @@ impl<'a, F: Form> Decoder<'a, F> {
     pub(super) fn table_attribute(
         &mut self,
         node: &Node,
-        path: &KeyPath,
+        path: &At<'_>,
         table: &'static Table,
     ) -> Option<Attribute<F>> {
         let mut reader = Reader::open(self, node, path, table)?;
@@ -198,7 +198,7 @@ impl<'a, F: Form> Decoder<'a, F> {
     fn short_attribute(
         &mut self,
         node: &Node,
-        path: &KeyPath,
+        path: &At<'_>,
         table: &'static Table,
     ) -> Option<Attribute<F>> {
         let (Some(Field { key, shape, .. }), None) = (table.fields().next(), node.table()) else {
@@ -213,7 +213,7 @@ impl<'a, F: Form> Decoder<'a, F> {
     fn devices_attribute(
         &mut self,
         node: &Node,
-        path: &KeyPath,
+        path: &At<'_>,
         table: &'static Table,
     ) -> Option<Attribute<F>> {
         match node.raw_text() {
@@ -242,11 +242,11 @@ impl<'a, F: Form> Decoder<'a, F> {
     }
 
     /// Takes a value as it is.
-    pub(super) fn anything(&mut self, node: &Node, path: &KeyPath) -> Option<Attribute<F>> {
+    pub(super) fn anything(&mut self, node: &Node, path: &At<'_>) -> Option<Attribute<F>> {
         Some(match &node.value {
             Value::Table(table) => {
                 let mut map = IndexMap::new();
-                for (key, value) in table {
+                for (key, value) in table.iter() {
                     let value = self.anything(value, &path.join(key))?;
                     map.insert(key.clone(), value);
                 }
@@ -259,7 +259,7 @@ impl<'a, F: Form> Decoder<'a, F> {
             }
             Value::Text(_) | Value::Date(_) => Attribute::Text(self.loose_text(node, path)?),
             Value::Integer { value, .. } => Attribute::Number(F::literal(*value)),
-            Value::Float(_) => Attribute::Real(F::literal(scalar(node)?)),
+            Value::Float(_) => Attribute::Real(F::literal(scalar(node, self.mode())?)),
             Value::Bool(value) => Attribute::Flag(F::literal(*value)),
             Value::Null => Attribute::Null,
             Value::Poison => return None,

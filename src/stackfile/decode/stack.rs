@@ -18,7 +18,7 @@ use super::super::suggest::nearest;
 use super::super::tree::Node;
 use super::super::{Code, Diagnostic};
 use super::service::imply_oneshots;
-use super::{Decoder, Reader};
+use super::{At, Decoder, Reader};
 
 /// Keys of a service that a task's container has no use for.
 pub(in super::super) const SERVICE_ONLY: [&str; 12] = [
@@ -42,7 +42,7 @@ pub(in super::super) fn decode_stack<F: Form>(
     root: &Node,
     selection: &Selection,
 ) -> Option<StackParts<F>> {
-    let top = KeyPath::default();
+    let top = At::TOP;
     let mut reader = Reader::open(decoder, root, &top, &language::ROOT)?;
     let stack = reader.head(selection);
     let vars = reader.map("vars");
@@ -223,7 +223,7 @@ impl<'a, 'n, F: Form> Reader<'_, 'a, 'n, F> {
         &mut self,
         key: &'static str,
         new: fn(String) -> Result<N, InvalidName>,
-        mut decode: impl FnMut(&mut Decoder<'a, F>, &Node, &KeyPath) -> Option<T>,
+        mut decode: impl FnMut(&mut Decoder<'a, F>, &Node, &At<'_>) -> Option<T>,
     ) -> IndexMap<N, T> {
         self.with(key, |decoder, node, path| {
             let Some(table) = node.table() else {
@@ -271,7 +271,7 @@ impl<'a, 'n, F: Form> Reader<'_, 'a, 'n, F> {
 }
 
 impl<'a, F: Form> Decoder<'a, F> {
-    fn policy(&mut self, node: &Node, path: &KeyPath) -> Option<Policy> {
+    fn policy(&mut self, node: &Node, path: &At<'_>) -> Option<Policy> {
         let mut reader = Reader::open(self, node, path, &language::POLICY)?;
         let mut policy = Policy {
             sensitive: reader.known_texts("sensitive"),
@@ -288,7 +288,7 @@ impl<'a, F: Form> Decoder<'a, F> {
         Some(policy)
     }
 
-    fn lints(&mut self, node: &Node, path: &KeyPath) -> Option<BTreeMap<String, LintLevel>> {
+    fn lints(&mut self, node: &Node, path: &At<'_>) -> Option<BTreeMap<String, LintLevel>> {
         let levels = [LintLevel::Off, LintLevel::Warn, LintLevel::Fail];
         let levels = levels.map(|level| (level.name(), level));
         let Some(table) = node.table() else {
@@ -327,7 +327,7 @@ impl<'a, F: Form> Decoder<'a, F> {
     fn keys_of(
         &mut self,
         node: &Node,
-        path: &KeyPath,
+        path: &At<'_>,
         language: &'static language::Table,
     ) -> Option<()> {
         let mut reader = Reader::open(self, node, path, language)?;
@@ -338,7 +338,7 @@ impl<'a, F: Form> Decoder<'a, F> {
         Some(())
     }
 
-    fn volume_references(&mut self, node: &Node, path: &KeyPath) -> Option<Vec<VolumeName>> {
+    fn volume_references(&mut self, node: &Node, path: &At<'_>) -> Option<Vec<VolumeName>> {
         let mut volumes = Vec::new();
         for (index, item) in self.items(node, path).iter().enumerate() {
             let Some(text) = self.known_text(item, &path.join(index)) else {

@@ -6,14 +6,14 @@ use indexmap::IndexMap;
 
 use crate::model::{
     Attachment, BashTask, Condition, ContainerOptions, ExecTask, Form, HttpBody, HttpTask, Json,
-    KeyPath, MountSource, NetworkName, ServiceName, Task, TaskKind, TaskName, TriggerRule,
+    MountSource, NetworkName, ServiceName, Task, TaskKind, TaskName, TriggerRule,
 };
 
 use super::super::language;
 use super::super::tree::{Node, Value};
 use super::super::{Code, Diagnostic};
 use super::service::CONDITIONS;
-use super::{Decoder, Reader};
+use super::{At, Decoder, Reader};
 
 const KINDS: [&str; 4] = ["docker", "exec", "bash", "http"];
 
@@ -24,7 +24,7 @@ const RETRY_DELAY: Duration = Duration::from_secs(300);
 const HTTP_TIMEOUT: Duration = Duration::from_secs(60);
 
 impl<'a, F: Form> Decoder<'a, F> {
-    pub(super) fn task(&mut self, node: &Node, path: &KeyPath) -> Option<Task<F>> {
+    pub(super) fn task(&mut self, node: &Node, path: &At<'_>) -> Option<Task<F>> {
         let mut reader = Reader::open(self, node, path, &language::TASK)?;
         let after = reader.names("after", TaskName::new);
         let needs = reader.with("needs", Decoder::needs).unwrap_or_default();
@@ -67,7 +67,7 @@ impl<'a, F: Form> Decoder<'a, F> {
         })
     }
 
-    fn needs(&mut self, node: &Node, path: &KeyPath) -> Option<IndexMap<ServiceName, Condition>> {
+    fn needs(&mut self, node: &Node, path: &At<'_>) -> Option<IndexMap<ServiceName, Condition>> {
         let mut needs = IndexMap::new();
         if let Some(items) = node.list() {
             for (index, item) in items.iter().enumerate() {
@@ -86,7 +86,7 @@ impl<'a, F: Form> Decoder<'a, F> {
             );
             return None;
         };
-        for (key, inner) in table {
+        for (key, inner) in table.iter() {
             let name = self.key_name(key, inner, ServiceName::new);
             let condition = self.choice(inner, &path.join(key), &CONDITIONS);
             needs.extend(name.zip(condition));
@@ -94,7 +94,7 @@ impl<'a, F: Form> Decoder<'a, F> {
         Some(needs)
     }
 
-    fn docker_task(&mut self, node: &Node, path: &KeyPath) -> Option<TaskKind<F>> {
+    fn docker_task(&mut self, node: &Node, path: &At<'_>) -> Option<TaskKind<F>> {
         let mut reader = Reader::open(self, node, path, &language::DOCKER_TASK)?;
         let options = reader.container();
         if let Some(what) = beyond_tasks(&options) {
@@ -109,7 +109,7 @@ impl<'a, F: Form> Decoder<'a, F> {
         Some(TaskKind::Docker(Box::new(options)))
     }
 
-    fn exec_task(&mut self, node: &Node, path: &KeyPath) -> Option<TaskKind<F>> {
+    fn exec_task(&mut self, node: &Node, path: &At<'_>) -> Option<TaskKind<F>> {
         let mut reader = Reader::open(self, node, path, &language::EXEC_TASK)?;
         let service = reader.with("service", |decoder, node, path| {
             let text = decoder.known_text(node, path)?;
@@ -132,7 +132,7 @@ impl<'a, F: Form> Decoder<'a, F> {
         }))
     }
 
-    fn bash_task(&mut self, node: &Node, path: &KeyPath) -> Option<TaskKind<F>> {
+    fn bash_task(&mut self, node: &Node, path: &At<'_>) -> Option<TaskKind<F>> {
         if node.table().is_none() {
             return self.text(node, path).map(|command| {
                 TaskKind::Bash(BashTask {
@@ -155,7 +155,7 @@ impl<'a, F: Form> Decoder<'a, F> {
         }))
     }
 
-    fn http_task(&mut self, node: &Node, path: &KeyPath) -> Option<TaskKind<F>> {
+    fn http_task(&mut self, node: &Node, path: &At<'_>) -> Option<TaskKind<F>> {
         let mut reader = Reader::open(self, node, path, &language::HTTP_TASK)?;
         reader.exclusive(&["json", "body"]);
         let url = reader.text("url");
@@ -184,7 +184,7 @@ impl<'a, F: Form> Decoder<'a, F> {
         }))
     }
 
-    fn status_codes(&mut self, node: &Node, path: &KeyPath) -> Option<Vec<u16>> {
+    fn status_codes(&mut self, node: &Node, path: &At<'_>) -> Option<Vec<u16>> {
         let items = match &node.value {
             Value::Integer { .. } => std::slice::from_ref(node),
             _ => self.items(node, path),
@@ -210,7 +210,7 @@ impl<'a, F: Form> Decoder<'a, F> {
     }
 
     /// Decodes any value of TOML as JSON; `{ null = true }` is null.
-    pub(super) fn json(&mut self, node: &Node, path: &KeyPath) -> Option<Json<F>> {
+    pub(super) fn json(&mut self, node: &Node, path: &At<'_>) -> Option<Json<F>> {
         if node.is_mark("null") {
             return Some(Json::Null);
         }
@@ -235,7 +235,7 @@ impl<'a, F: Form> Decoder<'a, F> {
             }
             Value::Table(table) => {
                 let mut object = IndexMap::new();
-                for (key, inner) in table {
+                for (key, inner) in table.iter() {
                     object.insert(key.clone(), self.json(inner, &path.join(key))?);
                 }
                 Json::Object(object)
@@ -245,7 +245,7 @@ impl<'a, F: Form> Decoder<'a, F> {
     }
 
     /// Tells that a key is missing.
-    fn required(&mut self, node: &Node, path: &KeyPath, key: &str) {
+    fn required(&mut self, node: &Node, path: &At<'_>, key: &str) {
         if !node.has_like(&[key]) {
             let message = format!("{path} has no {key}");
             let told = Diagnostic::error(Code::MissingKey, message, node.key.label(""));

@@ -1,6 +1,6 @@
 //! Images whose contents change under the same name.
 
-use crate::model::{Form, ImageReference, ServiceName};
+use crate::model::{ContainerPath, Form, ImageReference};
 
 use super::super::Code;
 use super::Linting;
@@ -12,11 +12,10 @@ pub(super) fn unpinned<F: Form>(linting: &mut Linting<'_, F>) {
         let Some(image) = options.image.as_ref().and_then(F::known) else {
             continue;
         };
-        let service = match path.keys() {
-            [_, name] => ServiceName::new(name).ok(),
-            _ => None,
+        let service = match path {
+            ContainerPath::Service(name) => linting.stack.service(name),
+            ContainerPath::Task(..) => None,
         };
-        let service = service.and_then(|name| linting.stack.service(&name));
         let is_built = service.is_some_and(|service| service.more.contains_key("build"));
         let Some((name, label)) = moving(image).filter(|_| !is_built) else {
             continue;

@@ -1,6 +1,8 @@
 //! Asks every lint about one stack.
 
-use crate::model::{ContainerOptions, Form, KeyPath, Sources, Stack, Template, TemplateText};
+use crate::model::{
+    ContainerOptions, ContainerPath, Form, KeyPath, Sources, Stack, Template, TemplateText,
+};
 
 use super::super::tree::Node;
 use super::super::variables::{Origin, Variables};
@@ -59,8 +61,11 @@ impl<'a, F: Form> Linting<'a, F> {
     }
 
     /// Returns the options of every container, with their paths.
-    pub(super) fn containers(&self) -> Vec<(KeyPath, &'a ContainerOptions<F>)> {
-        self.stack.containers().collect()
+    pub(super) fn containers(
+        &self,
+    ) -> impl Iterator<Item = (ContainerPath<'a>, &'a ContainerOptions<F>)> + use<'a, F> {
+        let stack: &'a Stack<F> = self.stack;
+        stack.containers()
     }
 
     /// Tells something about the value at `at`.

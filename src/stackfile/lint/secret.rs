@@ -75,24 +75,26 @@ pub(super) fn plain<F: Form>(linting: &mut Linting<'_, F>) {
     }
 }
 
-/// Returns every value of an environment or of `[vars]` that holds no variable.
+/// Returns the values of an environment that hold no variable and look like secrets, and every such value of `[vars]`.
 fn literals<F: Form>(linting: &Linting<'_, F>) -> Vec<(KeyPath, String)> {
     let mut found = Vec::new();
     type Environment = indexmap::IndexMap<String, Option<Templated<String>>>;
-    let mut add = |path: &KeyPath, environment: &Environment| {
+    let mut add = |path: &dyn Fn() -> KeyPath, environment: &Environment| {
         for (name, value) in environment {
-            if let Some(text) = value.as_ref().and_then(Templated::literal) {
-                found.push((path.join("environment").join(name), text.clone()));
+            if let Some(text) = value.as_ref().and_then(Templated::literal)
+                && (is_secret(name, text) || has_url_password(text))
+            {
+                found.push((path().join("environment").join(name), text.clone()));
             }
         }
     };
     for (path, options) in linting.template.containers() {
-        add(&path, &options.environment);
+        add(&|| path.key_path(), &options.environment);
     }
     for (dag, definition) in linting.template.dags() {
         for (task, definition) in &definition.tasks {
             if let TaskKind::Exec(exec) = &definition.kind {
-                let path = key_path!["dags", dag, "tasks", task, "exec"];
+                let path = || key_path!["dags", dag, "tasks", task, "exec"];
                 add(&path, &exec.environment);
             }
         }
@@ -102,7 +104,7 @@ fn literals<F: Form>(linting: &Linting<'_, F>) -> Vec<(KeyPath, String)> {
         if let Value::Text(text) = &node.value
             && !text.raw.contains('$')
         {
-            found.push((key_path!["vars", name], text.raw.clone()));
+            found.push((key_path!["vars", name], text.raw.to_string()));
         }
     }
     found
@@ -127,10 +129,12 @@ fn secret_contents<F: Form>(linting: &Linting<'_, F>) -> Vec<String> {
 
 /// Returns whether a value is a secret by its name and looks like one. Paths, switches and small numbers do not.
 fn is_secret(name: &str, value: &str) -> bool {
+    if !is_secret_name(name) {
+        return false;
+    }
     let words = words(name);
     let last = words.last().map_or("", String::as_str);
-    let is_named = is_secret_name(name)
-        && words.iter().any(|word| {
+    let is_named = words.iter().any(|word| {
             ["PASS", "SECRET", "TOKEN", "CREDENTIAL"]
                 .iter()
                 .any(|part| word.contains(part))
@@ -149,7 +153,9 @@ fn is_secret(name: &str, value: &str) -> bool {
 
 /// Returns whether a value is a URL with a password in it. Text around a URL is a program that makes one.
 fn has_url_password(value: &str) -> bool {
-    !value.contains(char::is_whitespace) && mask_url_passwords(value) != value
+    value.contains("://")
+        && !value.contains(char::is_whitespace)
+        && mask_url_passwords(value) != value
 }
 
 /// Returns the words of a name in capitals: parted by signs, and where a capital follows a small letter.

@@ -225,7 +225,7 @@ fn mentioned(tree: &Node) -> BTreeSet<String> {
 fn words(node: &Node, names: &mut BTreeSet<String>) {
     match &node.value {
         Value::Table(table) => {
-            for (key, inner) in table {
+            for (key, inner) in table.iter() {
                 names.insert(key.clone());
                 words(inner, names);
             }
@@ -254,13 +254,13 @@ fn lists_of(node: &Node, key: &str, names: &mut BTreeSet<String>) {
 fn named_variables(node: &Node, names: &mut BTreeSet<String>) {
     match &node.value {
         Value::Table(table) => {
-            for (key, inner) in table {
+            for (key, inner) in table.iter() {
                 match &inner.value {
                     Value::Null => {
                         names.insert(key.clone());
                     }
                     Value::Text(text) if key == "environment" => {
-                        names.insert(text.raw.clone());
+                        names.insert(text.raw.to_string());
                     }
                     _ => {}
                 }

@@ -177,12 +177,12 @@ impl History<'_> {
         for item in named.list().unwrap_or(std::slice::from_ref(&named)) {
             let is_raw = item.get("format").is_some();
             let path = item.get("path").unwrap_or(item);
-            for (entry, site) in scalar(path)
+            for (entry, site) in scalar(path, Mode::Resolve)
                 .map(|path| self.entries_of(&path, is_raw))
                 .unwrap_or_default()
             {
                 let inner = |name: &str| match own.as_ref().and_then(|own| own.get(name)) {
-                    Some(value) => scalar(value),
+                    Some(value) => scalar(value, Mode::Resolve),
                     None => merged.get(name).cloned().flatten(),
                 };
                 let value = variables.entry_value_within(&entry, &inner).ok().flatten();
@@ -261,10 +261,10 @@ impl History<'_> {
 
     fn place(&self, key: &Site, value: &Site) -> Place {
         Place {
-            file: value.file,
-            span: value.span.clone(),
-            key: key.span.clone(),
-            line: line_and_column(self.sources, key.file, key.span.start).0,
+            file: value.file(),
+            span: value.span(),
+            key: key.span(),
+            line: line_and_column(self.sources, key.file(), key.span().start).0,
         }
     }
 }

@@ -4,6 +4,7 @@ use globset::{Glob, GlobMatcher};
 
 use crate::model::{KeyPath, Operator, Segment, TemplateText, is_secret_name, mask_url_passwords};
 
+use super::super::fill::Mode;
 use super::super::tree::{Node, Text, Value};
 
 /// Parents whose keys are names of other things, not of values.
@@ -30,13 +31,13 @@ impl Shower {
 
     /// Returns a value with its variables as they are written.
     pub(super) fn written(&self, node: &Node, path: &KeyPath) -> String {
-        self.shown(node, path, &|text| text.raw.clone())
+        self.shown(node, path, &|text| text.raw.to_string())
     }
 
     /// Returns a value with its variables filled in; one that depends on an unset variable is as it was written.
     pub(super) fn filled(&self, node: &Node, path: &KeyPath) -> String {
         self.shown(node, path, &|text| {
-            text.known().unwrap_or(&text.raw).to_owned()
+            text.known(Mode::Resolve).unwrap_or(&text.raw).to_owned()
         })
     }
 
@@ -64,6 +65,9 @@ impl Shower {
     }
 
     fn shown(&self, node: &Node, path: &KeyPath, text_of: &dyn Fn(&Text) -> String) -> String {
+        if node.is_poison(Mode::Resolve) {
+            return "?".to_owned();
+        }
         match &node.value {
             Value::Table(table) => {
                 let entries = table.iter().map(|(key, inner)| {
@@ -85,7 +89,7 @@ impl Shower {
             }
             Value::Text(text) => {
                 let now = text_of(text);
-                let is_filled = now != text.raw;
+                let is_filled = now != *text.raw;
                 let is_hidden = match is_filled {
                     true => self.is_secret(path) || self.names_secret(&text.raw),
                     false => self.is_secret(path) && !is_reference(&text.raw),
@@ -107,7 +111,7 @@ impl Shower {
             Value::Bool(value) => value.to_string(),
             Value::Date(date) => date.to_string(),
             Value::Null => "{ null = true }".to_owned(),
-            Value::Poison => "?".to_owned(),
+            Value::Poison => String::new(),
         }
     }
 
