@@ -12,8 +12,8 @@ say() { printf '\n── %s\n' "$*" >&2; }
 scripts/install-deps.sh
 if [[ -z ${STACKGEN_BIN:-} ]]; then
   say 'Building stackgen'
-  cargo build --release --locked
-  STACKGEN_BIN=${CARGO_TARGET_DIR:-target}/release/stackgen
+  cargo build --profile quick --locked
+  STACKGEN_BIN=${CARGO_TARGET_DIR:-target}/quick/stackgen
 fi
 # As it is typed: from here, `stackgen` is what was just built.
 stackgen() { "$STACKGEN_BIN" "$@"; }
@@ -50,6 +50,10 @@ The reference platform (Airflow, Postgres, MLflow, Elasticsearch, …) is stack.
   cp .env.example .env                                     and put your own words into it
   examples/platform/images/build.sh                        only where no image registry is within reach
   $bin apply
+
+This is a quick build. One made for speed, in your PATH:
+
+  cargo install --locked --path .
 
 Take the quickstart down:
 
