@@ -124,8 +124,8 @@ fn unknown_overlay(name: &str, root: &Node) -> Diagnostic {
 /// An overlay merges into the root as a table; an empty one must not move the root's place.
 fn overlay_at(overlay: Node, root: &Node) -> Node {
     Node {
-        at: root.at.clone(),
-        key: root.key.clone(),
+        at: root.at,
+        key: root.key,
         ..overlay
     }
 }
@@ -204,7 +204,7 @@ fn take_default_args(dag: &mut Node) -> Option<Node> {
 /// Lays `node` over `base` and puts the result in its place.
 fn lay_over(node: &mut Node, mut base: Node, path: &[&str], told: &mut Vec<Diagnostic>) {
     let own = std::mem::replace(node, empty_at(&node.at.clone()));
-    let (at, key) = (own.at.clone(), own.key.clone());
+    let (at, key) = (own.at, own.key);
     merge(&mut base, own, path, told);
     *node = Node { at, key, ..base };
 }
@@ -251,10 +251,7 @@ fn lay_one(
         && let Value::Table(table) = &mut node.value
         && !table.contains_key("image")
     {
-        table.insert(
-            "image".to_owned(),
-            Node::new(Value::Poison, node.at.clone()),
-        );
+        table.insert("image".to_owned(), Node::new(Value::Poison, node.at));
     }
 }
 

@@ -78,11 +78,9 @@ impl<'a> Filler<'a> {
                 }
             }
             Value::List(items) => items.iter_mut().for_each(|item| self.walk(item, is_shell)),
-            Value::Text(text) => {
-                if text.raw.contains('$') {
-                    let state = self.text(text, &node.at, is_shell);
-                    text.fill(self.mode, state.unwrap_or(TextState::Poison));
-                }
+            Value::Text(text) if text.raw.contains('$') => {
+                let state = self.text(text, &node.at, is_shell);
+                text.fill(self.mode, state.unwrap_or(TextState::Poison));
             }
             _ => {}
         }

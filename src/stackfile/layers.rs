@@ -215,7 +215,7 @@ fn append(base: &mut Node, items: Node, path: &[&str], told: &mut Vec<Diagnostic
         (Value::Table(below), Value::Table(above)) => merge_tables(below, *above, path, told),
         (Value::Null, value) => base.value = value,
         (_, value) => {
-            let site = items.at.clone();
+            let site = items.at;
             base.value = value;
             base.at = site;
         }
@@ -338,5 +338,5 @@ pub(super) fn settle(node: &mut Node, path: &[&str], told: &mut Vec<Diagnostic>)
 
 /// Returns an empty table that stands at `site`.
 pub(super) fn empty_at(site: &Site) -> Node {
-    Node::new(Value::Table(Box::default()), site.clone())
+    Node::new(Value::Table(Box::default()), *site)
 }

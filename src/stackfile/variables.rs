@@ -86,7 +86,7 @@ impl<'a> Variables<'a> {
                 Some(text) => {
                     let text = TemplateText::parse(&text)
                         .unwrap_or_else(|_| TemplateText::plain(text.as_str()));
-                    self.constants.insert(name.clone(), (text, node.at.clone()));
+                    self.constants.insert(name.clone(), (text, node.at));
                 }
                 None if node.value == Value::Poison => {}
                 None => {

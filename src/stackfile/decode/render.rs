@@ -184,7 +184,7 @@ impl Decoder<'_, Template> {
                 self.tell(told);
                 return false;
             }
-            taken.insert(path, Some(node.key.clone()));
+            taken.insert(path, Some(node.key));
         }
         true
     }
