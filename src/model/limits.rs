@@ -1,5 +1,6 @@
 //! How much of anything an input may hold: far more than any stack needs, and little enough for any machine.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
@@ -9,13 +10,20 @@ use toml_parser::lexer::{Token, TokenKind};
 /// No file may be larger; more than that is never read.
 pub const FILE_BYTES: u64 = 4 * 1024 * 1024;
 /// The files of one stack, or of one import, may not be larger all together.
-pub const TOTAL_BYTES: u64 = 16 * 1024 * 1024;
+pub const TOTAL_BYTES: u64 = 8 * 1024 * 1024;
+/// The templates of one stack may not be larger all together: they are kept as they are and as they are parsed.
+pub const TEMPLATE_BYTES: usize = 1024 * 1024;
 /// A stack, or an import, may have no more files.
 pub const FILES: usize = 2_000;
 /// Nothing may be nested deeper: tables, lists, the parts of keys, or `${…}` in one another.
 pub const DEPTH: usize = 64;
 /// The TOML of one stack may have no more words and signs; 5000 services of 10 lines have 340,000.
 pub const TOKENS: usize = 500_000;
+/// The compose files of one import may hold no more values and lines of comment, each counted whenever an alias, `include` or `extends`
+/// repeats it: every one becomes some ten copies on the way to stack.toml.
+pub const IMPORT_VALUES: usize = 100_000;
+/// The texts of one import may not be longer all together, with the keys that lead to them, and counted likewise.
+pub const IMPORT_BYTES: usize = 2 * 1024 * 1024;
 /// The layers of one stack may make no more values.
 pub const VALUES: usize = 500_000;
 /// An env file may hold no more variables, and the env files of all services together no more than twice as many.
@@ -45,6 +53,43 @@ impl fmt::Display for Excess {
                 "more than {TOKENS} words and signs in the files of one stack"
             ),
         }
+    }
+}
+
+/// What an import may still hold. It is asked before anything is copied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ImportBudget {
+    values: usize,
+    bytes: usize,
+}
+
+impl Default for ImportBudget {
+    fn default() -> Self {
+        Self {
+            values: IMPORT_VALUES,
+            bytes: IMPORT_BYTES,
+        }
+    }
+}
+
+impl ImportBudget {
+    /// Takes values and bytes of text from the budget.
+    ///
+    /// # Errors
+    /// What to say where there are not as many left.
+    pub fn take(&mut self, values: usize, bytes: usize) -> Result<(), &'static str> {
+        self.values = self.values.checked_sub(values).ok_or(
+            "more than 100000 values and comments, those repeated by aliases, include and extends counted each time",
+        )?;
+        self.bytes = self.bytes.checked_sub(bytes).ok_or(
+            "more than 2 MiB of text with its keys, that repeated by aliases, include and extends counted each time",
+        )?;
+        Ok(())
+    }
+
+    /// Returns what was taken between `earlier` and now.
+    pub fn since(&self, earlier: &Self) -> (usize, usize) {
+        (earlier.values - self.values, earlier.bytes - self.bytes)
     }
 }
 
@@ -133,6 +178,17 @@ impl Nesting {
         }
         self.dots = self.open.pop().unwrap_or_default();
         self.around = self.around.saturating_sub(self.dots + 1);
+    }
+}
+
+/// No text of an input is quoted longer in a message.
+const QUOTED: usize = 100;
+
+/// Returns a text as a message quotes it: a long one is cut.
+pub fn shortened(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(QUOTED) {
+        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
+        None => Cow::Borrowed(text),
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use crate::cli::context::{Context, unknown};
 use crate::cli::ui::{WARNING, styled};
@@ -13,7 +12,7 @@ use crate::model::with_causes;
 use crate::model::{FileRole, KeyPath, ProjectName, SourceFile, Sources};
 use crate::reconcile::observe_running;
 use crate::render::Generated;
-use crate::stackfile::{self, Code, Selection, constants};
+use crate::stackfile::{self, Code, Concern, Selection, constants};
 use crate::store;
 
 /// The name of what is written.
@@ -162,18 +161,24 @@ fn relative(context: &Context, file: &Path) -> PathBuf {
 fn left_out(context: &Context, imported: &Imported) -> BTreeMap<KeyPath, String> {
     let mut left_out = BTreeMap::new();
     for _ in 0..ROUNDS {
-        let written = imported.write(&left_out);
         let sources = Sources {
             folder: context.directory.clone(),
             files: vec![SourceFile {
                 path: PathBuf::from(STACK_FILE),
                 role: FileRole::Main,
-                text: Some(Arc::from(written.text.as_str())),
+                text: Some(imported.write(&left_out).text.into()),
             }],
             environment: context.environment.clone(),
         };
         let before = left_out.len();
-        for diagnostic in stackfile::read(&sources, &Selection::default()).diagnostics {
+        let selection = Selection {
+            concern: Concern::File,
+            ..Selection::default()
+        };
+        let diagnostics = stackfile::read(&sources, &selection).diagnostics;
+        let starts = diagnostics.iter().map(|told| told.primary.span.start);
+        let written = imported.write_with(&left_out, &starts.collect());
+        for diagnostic in diagnostics {
             let reason = match diagnostic.code {
                 Code::NotSupported => "stackgen cannot do this yet".to_owned(),
                 Code::UnknownKey | Code::ExtensionTable | Code::UnknownService => {

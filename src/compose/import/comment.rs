@@ -1,6 +1,7 @@
 //! Comments of compose files: those on lines of their own, which say something about the key or item right below.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use super::item::{Item, Table, Toml};
 use super::yaml::At;
@@ -9,12 +10,22 @@ use super::yaml::At;
 #[derive(Debug, Default)]
 pub(super) struct Comments {
     /// By the line of what stands below them.
-    above: HashMap<At, String>,
+    above: HashMap<At, Arc<str>>,
     /// What the first file begins with.
     pub(super) header: Vec<String>,
 }
 
 impl Comments {
+    /// Returns how many lines of a text look like comments, and their bytes.
+    pub(super) fn size(text: &str) -> (usize, usize) {
+        let comments = text
+            .lines()
+            .filter(|line| line.trim_start().starts_with('#'));
+        comments.fold((0, 0), |(lines, bytes), line| {
+            (lines + 1, bytes + line.len())
+        })
+    }
+
     /// Finds the comments of a file. Text of several lines may look like one; but it is indented more than the key that follows it, so
     /// that a comment is one where it is indented like what stands below.
     pub(super) fn read(&mut self, file: usize, text: &str) {
@@ -36,7 +47,7 @@ impl Comments {
                 let own: Vec<&str> = lines[own..].iter().map(|(_, it)| it.as_str()).collect();
                 let line = index + 1;
                 if !own.is_empty() {
-                    self.above.insert(At { file, line }, own.join("\n"));
+                    self.above.insert(At { file, line }, own.join("\n").into());
                 }
             }
             has_begun |= !trimmed.is_empty();
@@ -113,7 +124,7 @@ mod tests {
         let mut found: Vec<(usize, &str)> = comments
             .above
             .iter()
-            .map(|(at, text)| (at.line, text.as_str()))
+            .map(|(at, text)| (at.line, &**text))
             // Line 12 is within a text: nothing stands there.
             .filter(|(line, _)| *line != 12)
             .collect();

@@ -1,5 +1,7 @@
 //! stack.toml as a tree, before it is text.
 
+use std::sync::Arc;
+
 use indexmap::IndexMap;
 
 use super::yaml::At;
@@ -11,7 +13,7 @@ pub(super) struct Item {
     /// Where in the compose files it came from.
     pub(super) at: At,
     /// A line above it.
-    pub(super) comment: Option<String>,
+    pub(super) comment: Option<Arc<str>>,
 }
 
 #[derive(Debug, Clone, PartialEq)]

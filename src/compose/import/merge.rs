@@ -269,9 +269,12 @@ mod tests {
     use super::super::convert::convert;
     use super::super::yaml::parse;
     use super::*;
+    use crate::model::ImportBudget;
 
     fn merged(base: &str, over: &str) -> Node {
-        let read = |text: &str| parse("x.yml".as_ref(), 0, text).expect("it is YAML");
+        let read = |text: &str| {
+            parse("x.yml".as_ref(), 0, text, &mut ImportBudget::default()).expect("it is YAML")
+        };
         let mut base = read(base);
         merge(&mut base, read(over), "");
         base
@@ -309,7 +312,8 @@ mod tests {
             ("hostname: a", "hostname: ", "hostname: a"),
             ("command: a", "command: ", "command: "),
         ] {
-            let expected = parse("y.yml".as_ref(), 0, expected).expect("it is YAML");
+            let expected = parse("y.yml".as_ref(), 0, expected, &mut ImportBudget::default());
+            let expected = expected.expect("it is YAML");
             let found = merged(base, over);
             assert_eq!(convert(&found, ""), convert(&expected, ""), "{base} {over}");
         }

@@ -13,7 +13,7 @@ use super::paths::{join, rebase, rebase_service};
 use super::undeclared::declare;
 use super::yaml::{At, Map, Node, Value, parse};
 use super::{ImportError, ImportWarning, service};
-use crate::model::{FILES, TOTAL_BYTES, VALUES};
+use crate::model::{FILES, ImportBudget, TOTAL_BYTES, shortened};
 
 /// The files may include each other this deep, and services extend each other.
 const CHAIN: usize = 32;
@@ -81,7 +81,7 @@ pub fn import(request: &ImportRequest, read: &mut Reader<'_>) -> Result<Imported
         env_files: Vec::new(),
         comments: Comments::default(),
         bytes: 0,
-        values: 0,
+        budget: ImportBudget::default(),
     };
     let mut root = Node::new(Value::Map(Map::new()), At::default());
     for file in &request.files {
@@ -122,8 +122,8 @@ struct Gathering<'a, 'b> {
     comments: Comments,
     /// How many bytes were read so far.
     bytes: u64,
-    /// How many values all files made so far, each counted whenever it is included or extended.
-    values: usize,
+    /// What all files may still hold, each counted whenever it is included or extended.
+    budget: ImportBudget,
 }
 
 impl Gathering<'_, '_> {
@@ -143,16 +143,13 @@ impl Gathering<'_, '_> {
         }
     }
 
-    /// Counts what a file or service adds; files may include each other many times over, and services extend one large one.
-    fn count(&mut self, at: At, more: usize) -> Result<(), ImportError> {
-        self.values = self.values.saturating_add(more);
-        if self.values > VALUES {
-            let message = format!(
-                "the files make more than {VALUES} values, each counted whenever it is included or extended"
-            );
-            return Err(self.invalid(at, message));
-        }
-        Ok(())
+    /// Counts a copy of a file or service; files may include each other many times over, and services extend one large one. Each path
+    /// in it may become as much longer as the folder is.
+    fn count(&mut self, at: At, copied: &Node, folder: &Path) -> Result<(), ImportError> {
+        let (values, bytes) = copied.size();
+        let paths = values.saturating_mul(folder.as_os_str().len());
+        let taken = self.budget.take(values, bytes.saturating_add(paths));
+        taken.map_err(|message| self.invalid(at, message))
     }
 
     /// Parses a file, once.
@@ -173,11 +170,14 @@ impl Gathering<'_, '_> {
                 file: number,
                 line: 1,
             };
-            let message = "with this one the files are larger than 16 MiB all together";
+            let message = "with this one the files are larger than 8 MiB all together";
             return Err(self.invalid(at, message));
         }
         let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-        let node = Rc::new(parse(path, number, text)?);
+        let node = Rc::new(parse(path, number, text, &mut self.budget)?);
+        let (lines, bytes) = Comments::size(text);
+        let taken = self.budget.take(lines, bytes);
+        taken.map_err(|message| self.invalid(node.at, message))?;
         self.comments.read(number, text);
         if !matches!(node.value, Value::Map(_)) {
             return Err(self.invalid(node.at, "a compose file is a map with `services`"));
@@ -192,17 +192,16 @@ impl Gathering<'_, '_> {
         if depth == 0 {
             return Err(self.invalid(raw.at, "files include each other without end"));
         }
-        self.count(raw.at, raw.size())?;
+        self.count(raw.at, &raw, folder)?;
         let mut root = Node::clone(&raw);
-        let names: Vec<String> = section(&raw, "services").keys().cloned().collect();
-        for name in names {
-            let node = self.service(&raw, path, &name, CHAIN)?;
+        for name in section(&raw, "services").map(|(name, _)| name) {
+            let node = self.service(&raw, path, name, CHAIN)?;
             if let Some(services) = root
                 .map_mut()
                 .and_then(|map| map.get_mut("services"))
                 .and_then(Node::map_mut)
             {
-                services.insert(name, node);
+                services.insert(name.clone(), node);
             }
         }
         let include = root.map_mut().and_then(|map| map.shift_remove("include"));
@@ -306,7 +305,10 @@ impl Gathering<'_, '_> {
     ) -> Result<Node, ImportError> {
         let own = root.get("services").and_then(|services| services.get(name));
         let Some(mut own) = own.cloned() else {
-            return Err(self.invalid(root.at, format!("there is no service {name:?} to extend")));
+            return Err(self.invalid(
+                root.at,
+                format!("there is no service {:?} to extend", shortened(name)),
+            ));
         };
         let Some(extends) = own.map_mut().and_then(|map| map.shift_remove("extends")) else {
             return Ok(own);
@@ -322,7 +324,7 @@ impl Gathering<'_, '_> {
         let missing = |gathering: &Self| {
             gathering.invalid(
                 extends.at,
-                format!("there is no service {base_name:?} to extend"),
+                format!("there is no service {:?} to extend", shortened(&base_name)),
             )
         };
         let mut base = match file {
@@ -346,7 +348,7 @@ impl Gathering<'_, '_> {
                 self.service(root, path, &base_name, depth - 1)?
             }
         };
-        self.count(own.at, base.size())?;
+        self.count(own.at, &base, Path::new(file.unwrap_or_default()))?;
         base.at = own.at;
         base.anchors.push(base_name);
         merge(&mut base, own, "");
@@ -359,13 +361,13 @@ impl Gathering<'_, '_> {
         tables.insert("stack".to_owned(), self.stack(root, request));
         let mut sharing = Sharing::default();
         let mut services = Table::new();
-        for (name, node) in &section(root, "services") {
+        for (name, node) in section(root, "services") {
             sharing.note(name, node);
             services.insert(name.clone(), service::service(node));
         }
         let mut sections: BTreeMap<&str, Table> = BTreeMap::new();
         for key in ["networks", "volumes", "configs", "secrets"] {
-            sections.insert(key, resources(&section(root, key)));
+            sections.insert(key, resources(section(root, key)));
         }
         for (at, message) in declare(&services, &mut sections) {
             self.warn(at, message);
@@ -433,7 +435,7 @@ impl Gathering<'_, '_> {
                     .map(|(file, at)| Item::text(file, *at)),
             );
             let mut item = Item::new(Toml::List(files), self.env_files[0].1);
-            item.comment = Some("those of include: they hold for all of the file here".to_owned());
+            item.comment = Some("those of include: they hold for all of the file here".into());
             stack.insert("env_files".to_owned(), item);
         }
         Item::new(Toml::Table(stack), At::default())
@@ -464,11 +466,8 @@ fn has_service(root: &Node, name: &str) -> bool {
     services.is_some_and(|services| services.get(name).is_some())
 }
 
-fn section(root: &Node, key: &str) -> Map {
-    root.get(key)
-        .and_then(Node::map)
-        .cloned()
-        .unwrap_or_default()
+fn section<'n>(root: &'n Node, key: &str) -> impl Iterator<Item = (&'n String, &'n Node)> {
+    root.get(key).and_then(Node::map).into_iter().flatten()
 }
 
 fn texts(node: &Node) -> Vec<String> {
@@ -481,7 +480,7 @@ fn texts(node: &Node) -> Vec<String> {
 }
 
 /// Converts networks, volumes, configs or secrets.
-fn resources(map: &Map) -> Table {
+fn resources<'n>(map: impl Iterator<Item = (&'n String, &'n Node)>) -> Table {
     let mut table = Table::new();
     for (name, node) in map {
         let mut item = if node.is_null() {

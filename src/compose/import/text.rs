@@ -22,12 +22,12 @@ const SECTIONS: [&str; 3] = ["services", "mixins", "defaults"];
 pub struct Written {
     /// The text.
     pub text: String,
-    /// Where each key and each item of a list stands in it.
+    /// Of what stands at the bytes that were asked for: the bytes of each key and item.
     keys: Vec<(Range<usize>, KeyPath)>,
 }
 
 impl Written {
-    /// Returns the path of the key or item that stands at a byte of the text.
+    /// Returns the path of the key or item that stands at a byte of the text, one of those that were asked for.
     pub fn path_at(&self, byte: usize) -> Option<&KeyPath> {
         self.keys
             .iter()
@@ -40,10 +40,21 @@ impl Written {
 impl Imported {
     /// Writes stack.toml. What `left_out` names becomes a comment, with the reason above it.
     pub fn write(&self, left_out: &BTreeMap<KeyPath, String>) -> Written {
+        self.write_with(left_out, &BTreeSet::new())
+    }
+
+    /// Writes stack.toml as [`Self::write`] does, and remembers what stands at these bytes of it. All places together would take many
+    /// times as much room as the text.
+    pub fn write_with(
+        &self,
+        left_out: &BTreeMap<KeyPath, String>,
+        asked: &BTreeSet<usize>,
+    ) -> Written {
         let mut writer = Writer {
             text: String::new(),
             keys: Vec::new(),
             left_out,
+            asked,
         };
         for line in &self.header {
             writer.comment(line);
@@ -88,9 +99,18 @@ struct Writer<'a> {
     text: String,
     keys: Vec<(Range<usize>, KeyPath)>,
     left_out: &'a BTreeMap<KeyPath, String>,
+    asked: &'a BTreeSet<usize>,
 }
 
 impl Writer<'_> {
+    /// Remembers what was written since `start`, if it was asked for.
+    fn remember(&mut self, start: usize, path: &KeyPath) {
+        let range = start..self.text.len();
+        if self.asked.range(range.clone()).next().is_some() {
+            self.keys.push((range, path.clone()));
+        }
+    }
+
     /// Writes the entries of a table: those that fit on lines first, then the tables.
     fn body(&mut self, table: &Table, path: &KeyPath) {
         let mut tables = Vec::new();
@@ -129,7 +149,7 @@ impl Writer<'_> {
         let start = self.text.len();
         let names: Vec<String> = path.keys().iter().map(|name| key(name)).collect();
         self.text.push_str(&format!("[{}]\n", names.join(".")));
-        self.keys.push((start..self.text.len(), path.clone()));
+        self.remember(start, path);
     }
 
     /// Writes a comment, which may have several lines.
@@ -198,7 +218,7 @@ impl Writer<'_> {
     fn entry(&mut self, name: &str, item: &Item, path: &KeyPath) {
         let start = self.text.len();
         self.text.push_str(&key(name));
-        self.keys.push((start..self.text.len(), path.clone()));
+        self.remember(start, path);
         self.text.push_str(" = ");
         match &item.value {
             Toml::Text(text) if text.trim_end_matches('\n').contains('\n') => {
@@ -259,7 +279,7 @@ impl Writer<'_> {
             Toml::Text(text) if text.contains('\n') => self.text.push_str(&lines(text)),
             _ => self.inline(item, path),
         }
-        self.keys.push((start..self.text.len(), path.clone()));
+        self.remember(start, path);
     }
 
     /// Writes a value on one line.
@@ -290,7 +310,7 @@ impl Writer<'_> {
                     let at = path.join(name);
                     let start = self.text.len();
                     self.text.push_str(&key(name));
-                    self.keys.push((start..self.text.len(), at.clone()));
+                    self.remember(start, &at);
                     self.text.push_str(" = ");
                     self.inline(item, &at);
                 }

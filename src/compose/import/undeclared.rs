@@ -22,7 +22,7 @@ pub(super) fn declare(services: &Table, sections: &mut BTreeMap<&str, Table>) ->
                 entries.insert("external".to_owned(), Item::bare("true", at));
             }
             let mut item = Item::new(Toml::Table(entries), at);
-            item.comment = Some("not declared in the compose file".to_owned());
+            item.comment = Some("not declared in the compose file".into());
             table.insert(name.clone(), item);
             let what = &section[..section.len() - 1];
             told.push((

@@ -6,12 +6,9 @@ use std::path::Path;
 use granit_parser::{Event, Parser, ScalarStyle, Tag, options};
 use indexmap::IndexMap;
 
-use crate::model::{DEPTH, FILE_BYTES};
+use crate::model::{DEPTH, FILE_BYTES, ImportBudget, shortened};
 
 use super::ImportError;
-
-/// A file may have no more nodes than this, those that aliases repeat counted each time.
-const NODES: usize = 250_000;
 
 /// The number of a file, and the line in it from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -111,12 +108,24 @@ impl Node {
         }
     }
 
-    /// Returns how many nodes it has, itself included.
-    pub(super) fn size(&self) -> usize {
-        1 + match &self.value {
-            Value::Scalar { .. } => 0,
-            Value::List(items) => items.iter().map(Self::size).sum(),
-            Value::Map(map) => map.values().map(Self::size).sum(),
+    /// Returns how many values it has, itself included, and the bytes of their texts with the keys that lead to them.
+    pub(super) fn size(&self) -> (usize, usize) {
+        let (mut values, mut bytes) = (0, 0);
+        self.add_size(0, &mut values, &mut bytes);
+        (values, bytes)
+    }
+
+    fn add_size(&self, path: usize, values: &mut usize, bytes: &mut usize) {
+        *values += 1;
+        *bytes += path + self.anchors.iter().map(String::len).sum::<usize>();
+        match &self.value {
+            Value::Scalar { text, .. } => *bytes += text.len(),
+            Value::List(items) => items
+                .iter()
+                .for_each(|item| item.add_size(path, values, bytes)),
+            Value::Map(map) => map
+                .iter()
+                .for_each(|(key, inner)| inner.add_size(path + key.len(), values, bytes)),
         }
     }
 
@@ -125,8 +134,13 @@ impl Node {
     }
 }
 
-/// Parses one file.
-pub(super) fn parse(path: &Path, file: usize, text: &str) -> Result<Node, ImportError> {
+/// Parses one file, and takes what is in it from the budget.
+pub(super) fn parse(
+    path: &Path,
+    file: usize,
+    text: &str,
+    budget: &mut ImportBudget,
+) -> Result<Node, ImportError> {
     if text.len() as u64 > FILE_BYTES {
         return Err(ImportError::TooLarge {
             path: path.to_owned(),
@@ -138,7 +152,8 @@ pub(super) fn parse(path: &Path, file: usize, text: &str) -> Result<Node, Import
         open: Vec::new(),
         anchors: HashMap::new(),
         names: HashMap::new(),
-        nodes: 0,
+        budget,
+        keys: 0,
         root: None,
     };
     let options = options! { emit_anchor_events: true, emit_comments: false };
@@ -189,18 +204,22 @@ struct Open {
     /// What merge keys bring, in their order.
     merged: Vec<Node>,
     anchor: usize,
-    /// How many nodes there were when it was opened.
-    nodes_before: usize,
+    /// What was left when it was opened.
+    before: ImportBudget,
+    /// The bytes of the keys that lead to it.
+    keys: usize,
 }
 
 struct Builder<'a> {
     path: &'a Path,
     file: usize,
     open: Vec<Open>,
-    /// What anchors name, with the number of nodes in it.
-    anchors: HashMap<usize, (Node, usize)>,
+    /// What anchors name, with how many values and bytes it has.
+    anchors: HashMap<usize, (Node, (usize, usize))>,
     names: HashMap<usize, String>,
-    nodes: usize,
+    budget: &'a mut ImportBudget,
+    /// The bytes of the keys that lead to the next value.
+    keys: usize,
     root: Option<Node>,
 }
 
@@ -226,16 +245,17 @@ impl Builder<'_> {
                 let is_text = tag
                     .as_deref()
                     .is_some_and(|tag| tag.is_yaml_core_schema_tag("str"));
+                let bytes = self.keys + text.len();
+                self.count((1, bytes), place)?;
                 let value = Value::Scalar {
                     text: text.into_owned(),
                     is_plain: style == ScalarStyle::Plain && !is_text,
                 };
                 let mut node = Node::new(value, at);
                 node.mark = mark(tag.as_deref());
-                self.count(1, place)?;
                 if anchor > 0 {
                     node.is_anchor = true;
-                    self.anchors.insert(anchor, (node.clone(), 1));
+                    self.name(anchor, &node, (1, bytes), place)?;
                 }
                 self.put(node, place)
             }
@@ -249,6 +269,7 @@ impl Builder<'_> {
             }
             Event::SequenceEnd | Event::MappingEnd => self.leave(place),
             Event::Anchor(id, name) => {
+                self.count((0, name.len()), place)?;
                 self.names.insert(id, name.into_owned());
                 Ok(())
             }
@@ -262,21 +283,33 @@ impl Builder<'_> {
             let message = "an alias within what it stands for";
             return Err(self.error(place.0, place.1, message));
         };
+        let name = self.names.get(&id).map_or(0, String::len);
+        let keys = self.keys.saturating_mul(size.0);
+        let bytes = size.1.saturating_add(keys).saturating_add(name);
         // Counted before it is copied: that is what stops a bomb.
-        self.count(size, place)?;
+        self.count((size.0, bytes), place)?;
         let (mut node, _) = self.anchors[&id].clone();
         node.at = at;
         node.anchors.extend(self.names.get(&id).cloned());
         self.put(node, place)
     }
 
-    fn count(&mut self, more: usize, place: Place) -> Result<(), ImportError> {
-        self.nodes += more;
-        if self.nodes > NODES {
-            let message = format!("more than {NODES} values, those repeated by aliases included");
-            return Err(self.error(place.0, place.1, message));
-        }
+    /// Keeps what an anchor names, which is a copy too.
+    fn name(
+        &mut self,
+        anchor: usize,
+        node: &Node,
+        size: (usize, usize),
+        place: Place,
+    ) -> Result<(), ImportError> {
+        self.count(size, place)?;
+        self.anchors.insert(anchor, (node.clone(), size));
         Ok(())
+    }
+
+    fn count(&mut self, (values, bytes): (usize, usize), place: Place) -> Result<(), ImportError> {
+        let taken = self.budget.take(values, bytes);
+        taken.map_err(|message| self.error(place.0, place.1, message))
     }
 
     fn enter(
@@ -290,8 +323,9 @@ impl Builder<'_> {
             let message = format!("nested deeper than {DEPTH} levels");
             return Err(self.error(place.0, place.1, message));
         }
-        let nodes_before = self.nodes;
-        self.count(1, place)?;
+        let before = *self.budget;
+        let keys = self.keys;
+        self.count((1, keys), place)?;
         node.mark = mark(tag);
         node.is_anchor = anchor > 0;
         self.open.push(Open {
@@ -300,7 +334,8 @@ impl Builder<'_> {
             merges: false,
             merged: Vec::new(),
             anchor,
-            nodes_before,
+            before,
+            keys,
         });
         Ok(())
     }
@@ -314,9 +349,10 @@ impl Builder<'_> {
             self.merge(&mut node, merged, place)?;
         }
         if open.anchor > 0 {
-            let size = self.nodes - open.nodes_before;
-            self.anchors.insert(open.anchor, (node.clone(), size));
+            let size = self.budget.since(&open.before);
+            self.name(open.anchor, &node, size, place)?;
         }
+        self.keys = open.keys;
         self.put(node, place)
     }
 
@@ -357,15 +393,21 @@ impl Builder<'_> {
                     // A quoted `<<` is a key like any other.
                     Value::Scalar { text, is_plain } => {
                         open.merges = is_plain && text == "<<";
+                        self.keys = open.keys + text.len();
                         open.key = Some((text, place.0));
                     }
                     _ => return Err(self.error(place.0, place.1, "a key that is no text")),
                 },
-                Some(_) if open.merges => open.merged.push(node),
+                Some(_) if open.merges => {
+                    self.keys = open.keys;
+                    open.merged.push(node);
+                }
                 Some((key, line)) => {
+                    self.keys = open.keys;
                     if let Some(first) = map.get(&key) {
                         let message = format!(
-                            "the key {key:?} stands here twice; first in line {}",
+                            "the key {:?} stands here twice; first in line {}",
+                            shortened(&key),
                             first.at.line
                         );
                         return Err(self.error(line, 0, message));

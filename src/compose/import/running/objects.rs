@@ -116,7 +116,7 @@ impl Objects {
             };
             let mut item = table(entries);
             if self.idle.contains(name) {
-                item.comment = Some("no container mounts it".to_owned());
+                item.comment = Some("no container mounts it".into());
             }
             tables.insert(key.clone(), item);
         }

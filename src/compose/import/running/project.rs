@@ -242,13 +242,13 @@ impl<'a> Running<'a> {
                 continue;
             };
             let mut item = table(self.service(source, secrets, objects));
-            item.comment = comment(source.container);
+            item.comment = comment(source.container).map(Into::into);
             self.tell_about(source, secrets, objects);
             services.insert(name.to_string(), item);
         }
         let mut folded = fold(services, &Sharing::default());
         if let Some(logging) = folded.defaults.get_mut("logging") {
-            logging.comment = Some(MAYBE_DAEMON.to_owned());
+            logging.comment = Some(MAYBE_DAEMON.into());
         }
         let endpoints = sources.iter().flat_map(|it| &it.container.config.endpoints);
         let fixed = endpoints.filter(|(_, endpoint)| is_fixed(endpoint));
@@ -307,7 +307,7 @@ impl<'a> Running<'a> {
         let mut item = text(image);
         if self.is_built(&source.name, image) {
             item.comment =
-                Some("built by Compose, from a folder that the engine does not know".to_owned());
+                Some("built by Compose, from a folder that the engine does not know".into());
         }
         put(&mut into, "image", Some(item));
         self.put_count(&mut into, source);
