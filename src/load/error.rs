@@ -32,9 +32,15 @@ pub enum LoadError {
         path: PathBuf,
     },
     /// All files of a stack together are larger than any stack needs.
-    #[error("with {} the files of this stack are larger than 16 MiB", path.display())]
+    #[error("with {} the files of this stack are larger than 8 MiB", path.display())]
     TooMuch {
         /// The file that was too much.
+        path: PathBuf,
+    },
+    /// The templates are larger than any stack needs.
+    #[error("with {} the templates of this stack are larger than 1 MiB", path.display())]
+    TemplatesTooLarge {
+        /// The template that was too much.
         path: PathBuf,
     },
     /// There are more files than any stack has.
@@ -86,6 +92,9 @@ impl LoadError {
             }
             Self::Missing { named_by, .. } => Some(format!("{named_by} names it")),
             Self::TooLarge { .. } => Some("no file of a stack may exceed 4 MiB".to_owned()),
+            Self::TemplatesTooLarge { .. } => {
+                Some("templates/*.j2 hold layout; what is long belongs into stack.toml".to_owned())
+            }
             Self::NotAFile { .. } => Some("a pipe, a device or a folder stands there".to_owned()),
             Self::TooMuch { .. } | Self::TooMany { .. } => {
                 Some("do its include patterns match more than they are meant to?".to_owned())

@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 
 use toml::{Table, Value};
 
-use crate::model::{FileRole, SourceFile, Sources, TomlBudget};
+use crate::model::{FileRole, SourceFile, Sources, TEMPLATE_BYTES, TomlBudget};
 
 use super::LoadError;
 use super::text::{ReadBudget, read_text};
@@ -102,6 +102,13 @@ fn find_main(request: &Request) -> Result<PathBuf, LoadError> {
 
 /// Returns the files of a folder, sorted by name; none where there is no such folder.
 fn files_of(folder: &Path) -> Result<Vec<PathBuf>, LoadError> {
+    let mut paths = entries_of(folder)?;
+    paths.retain(|path| !path.is_dir());
+    Ok(paths)
+}
+
+/// Returns what is in a folder, sorted by name; nothing where there is no such folder.
+fn entries_of(folder: &Path) -> Result<Vec<PathBuf>, LoadError> {
     let failed = |source| LoadError::Read {
         path: folder.to_owned(),
         source,
@@ -113,7 +120,7 @@ fn files_of(folder: &Path) -> Result<Vec<PathBuf>, LoadError> {
     for entry in std::fs::read_dir(folder).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
         // A pipe stays, so that it is told; a link to nothing is what some editors lock files with.
-        if path.exists() && !path.is_dir() {
+        if path.exists() {
             paths.push(path);
         }
     }
@@ -260,9 +267,15 @@ impl Loading {
     }
 
     fn read_templates(&mut self) -> Result<(), LoadError> {
-        for path in files_of(&self.sources.folder.join("templates"))? {
+        let mut bytes = 0;
+        // A folder in place of a template is told when it is read.
+        for path in entries_of(&self.sources.folder.join("templates"))? {
             if path.extension().is_some_and(|extension| extension == "j2") {
                 let text = self.read.read(&path)?;
+                bytes += text.as_ref().map_or(0, String::len);
+                if bytes > TEMPLATE_BYTES {
+                    return Err(LoadError::TemplatesTooLarge { path });
+                }
                 let shown = self.shown(&path);
                 self.push(shown, FileRole::Template, text);
             }

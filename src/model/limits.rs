@@ -24,8 +24,14 @@ pub const TOKENS: usize = 500_000;
 pub const IMPORT_VALUES: usize = 100_000;
 /// The texts of one import may not be longer all together, with the keys that lead to them, and counted likewise.
 pub const IMPORT_BYTES: usize = 2 * 1024 * 1024;
+/// The TOML of one stack may spell no more values, tables among them; 5000 services of 10 lines have 80,000. Each becomes about 500 bytes.
+pub const TOML_VALUES: usize = 100_000;
 /// The layers of one stack may make no more values.
 pub const VALUES: usize = 500_000;
+/// The overlays that nobody selected are checked until they made this many values all together.
+pub const OVERLAID: usize = 200_000;
+/// The services of one stack may name no more ports, those of ranges counted one by one.
+pub const PORTS: usize = 20_000;
 /// An env file may hold no more variables, and the env files of all services together no more than twice as many.
 pub const ENV_VALUES: usize = 100_000;
 /// A text may hold no more variables.
@@ -42,6 +48,8 @@ pub enum Excess {
     Depth,
     /// [`TOKENS`].
     Tokens,
+    /// [`TOML_VALUES`].
+    Values,
 }
 
 impl fmt::Display for Excess {
@@ -51,6 +59,10 @@ impl fmt::Display for Excess {
             Self::Tokens => write!(
                 f,
                 "more than {TOKENS} words and signs in the files of one stack"
+            ),
+            Self::Values => write!(
+                f,
+                "more than {TOML_VALUES} values in the files of one stack"
             ),
         }
     }
@@ -98,11 +110,15 @@ impl ImportBudget {
 #[derive(Debug, Clone)]
 pub struct TomlBudget {
     tokens: usize,
+    values: usize,
 }
 
 impl Default for TomlBudget {
     fn default() -> Self {
-        Self { tokens: TOKENS }
+        Self {
+            tokens: TOKENS,
+            values: TOML_VALUES,
+        }
     }
 }
 
@@ -119,6 +135,19 @@ impl TomlBudget {
                 return Err((Excess::Tokens, span));
             }
             self.tokens -= 1;
+            // Every one of these begins a value, or a table that holds one.
+            let begins = matches!(
+                token.kind(),
+                TokenKind::Equals
+                    | TokenKind::Comma
+                    | TokenKind::Dot
+                    | TokenKind::LeftSquareBracket
+                    | TokenKind::LeftCurlyBracket
+            );
+            if begins && self.values == 0 {
+                return Err((Excess::Values, span));
+            }
+            self.values -= usize::from(begins);
             nesting.take(token);
             if nesting.depth() > DEPTH {
                 return Err((Excess::Depth, span));
@@ -241,11 +270,16 @@ mod tests {
 
     #[test]
     fn the_files_of_a_stack_share_one_budget() {
-        let half = "a = 1\n".repeat(TOKENS / 12 + 1);
+        let half = format!("a = '''{}'''\n", "'\n".repeat(10)) + &"\n ".repeat(TOKENS / 4);
         let mut budget = TomlBudget::default();
         assert_eq!(budget.take(&half), Ok(()));
         let (excess, at) = budget.take(&half).expect_err("it is used up");
         assert_eq!(excess, Excess::Tokens);
         assert!(at.start < half.len());
+        let half = "a = 1\n".repeat(TOML_VALUES / 2 + 1);
+        let mut budget = TomlBudget::default();
+        assert_eq!(budget.take(&half), Ok(()));
+        let (excess, _) = budget.take(&half).expect_err("it is used up");
+        assert_eq!(excess, Excess::Values);
     }
 }

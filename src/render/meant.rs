@@ -58,6 +58,10 @@ const WORDS: [&str; 46] = [
 /// How deep names are looked for in the data: that of a Compose attribute's own parts.
 const DEPTH: usize = 6;
 
+/// No longer word is compared, nor more of them than these: a line may be as long as the file.
+const LONGEST: usize = 100;
+const MOST: usize = 20;
+
 /// Returns a hint for an error about a name that there is not: the first word on its line that is none, with the nearest one that is.
 pub(super) fn meant(error: &Error, source: &str, line: &str, view: &Value) -> Option<String> {
     if !matches!(
@@ -72,8 +76,8 @@ pub(super) fn meant(error: &Error, source: &str, line: &str, view: &Value) -> Op
     let mut known: BTreeSet<String> = WORDS.iter().map(|word| (*word).to_owned()).collect();
     collect(view, DEPTH, &mut known);
     known.extend(made_by_the_template(source));
-    let unknown = words(line).filter(|word| !known.contains(*word));
-    let mut hints = unknown.filter_map(|word| {
+    let unknown = words(line).filter(|word| word.len() <= LONGEST && !known.contains(*word));
+    let mut hints = unknown.take(MOST).filter_map(|word| {
         let near = nearest(word, &known)?;
         Some(format!("did you mean {near}?"))
     });

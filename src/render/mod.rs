@@ -9,6 +9,7 @@ mod json;
 mod meant;
 mod python;
 mod request;
+mod template_scan;
 mod template_set;
 mod template_text;
 mod view;

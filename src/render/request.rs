@@ -44,7 +44,7 @@ pub fn render(
     stack: &Stack<Template>,
     request: &RenderRequest,
 ) -> Result<Vec<Generated>, RenderError> {
-    let templates = TemplateSet::new(request)?;
+    let mut templates = TemplateSet::new(request)?;
     let generated = |path: PathBuf, text: String| Generated {
         path: request.output.join(path),
         text,
@@ -83,7 +83,7 @@ pub fn render_user_files(
     if entries.is_empty() {
         return Ok(Vec::new());
     }
-    let templates = TemplateSet::new(request)?;
+    let mut templates = TemplateSet::new(request)?;
     let mut files = Vec::new();
     for (template, path, view) in user_views(stack, request, entries) {
         files.push(Generated {
