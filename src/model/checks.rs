@@ -1,12 +1,13 @@
 //! The checks that make parts a stack.
 
 use std::borrow::Borrow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::hash::Hash;
 
 use indexmap::IndexMap;
 use petgraph::algo::tarjan_scc;
-use petgraph::graph::DiGraph;
+use petgraph::graph::{DiGraph, NodeIndex};
+use petgraph::visit::EdgeRef as _;
 
 use crate::key_path;
 
@@ -50,8 +51,39 @@ struct Checks<'a, F: Form> {
     problems: Vec<Problem>,
 }
 
-/// An edge of a graph: who waits, for whom, where it says so, and the word for it.
-type Wait = (String, String, KeyPath, String);
+/// An edge of a graph. Where it is written is made out only for the few that are told.
+#[derive(Debug, Clone, Copy)]
+struct Wait<'a> {
+    /// Who waits.
+    from: &'a str,
+    /// For whom.
+    to: &'a str,
+    why: Why,
+}
+
+/// Why one waits for another.
+#[derive(Debug, Clone, Copy)]
+enum Why {
+    DependsOn(Condition),
+    Network,
+    /// The item of `after`.
+    After(usize),
+}
+
+impl Wait<'_> {
+    /// Returns who waits, where below `table` it says so, and the word for it.
+    fn member(&self, table: &KeyPath) -> (String, KeyPath, String) {
+        let own = table.join(self.from);
+        let (at, word) = match self.why {
+            Why::DependsOn(condition) => {
+                (own.join("depends_on").join(self.to), condition.to_string())
+            }
+            Why::Network => (own.join("network_mode"), "network".to_owned()),
+            Why::After(index) => (own.join("after").join(index), "after".to_owned()),
+        };
+        (self.from.to_owned(), at, word)
+    }
+}
 
 impl<F: Form> Checks<'_, F> {
     fn tell(&mut self, at: KeyPath, kind: ProblemKind) {
@@ -249,13 +281,15 @@ impl<F: Form> Checks<'_, F> {
 
     /// Finds host ports that two services want which are on at the same time.
     fn ports(&mut self) {
-        let mut taken: Vec<(Published, ServiceName, KeyPath)> = Vec::new();
+        // By the port: a stack may publish many.
+        let mut taken: HashMap<u16, Vec<(Published, ServiceName, KeyPath)>> = HashMap::new();
         for (name, service) in self.stack.active_services() {
             for (index, port) in service.container.ports.iter().enumerate() {
                 let at = key_path!["services", name, "ports", index];
                 let Some(wanted) = F::known(port).and_then(Published::of::<F>) else {
                     continue;
                 };
+                let taken = taken.entry(wanted.first).or_default();
                 let clash = taken
                     .iter()
                     .find(|(other, _, place)| other.clashes(&wanted) && *place != at);
@@ -298,33 +332,43 @@ impl<F: Form> Checks<'_, F> {
     fn service_cycles(&mut self) {
         let mut waits = Vec::new();
         for (name, service) in self.stack.services() {
-            for (other, dependency) in &service.depends_on {
-                let at = key_path!["services", name, "depends_on", other];
-                let word = dependency.condition.to_string();
-                waits.push((name.to_string(), other.to_string(), at, word));
-            }
+            waits.extend(service.depends_on.iter().map(|(other, dependency)| Wait {
+                from: name.as_str(),
+                to: other.as_str(),
+                why: Why::DependsOn(dependency.condition),
+            }));
             waits.extend(network_wait(name, service));
         }
-        self.cycles("services", &waits);
+        let told = cycles("services", &key_path!["services"], &waits);
+        self.problems.extend(told);
     }
 
     fn task_cycles(&mut self, dag: &Dag<F>, path: &KeyPath) {
         let mut waits = Vec::new();
         for (name, task) in &dag.tasks {
-            for (index, other) in task.after.iter().enumerate() {
-                let at = path.join(name).join("after").join(index);
-                waits.push((name.to_string(), other.to_string(), at, "after".to_owned()));
-            }
+            waits.extend(task.after.iter().enumerate().map(|(index, other)| Wait {
+                from: name.as_str(),
+                to: other.as_str(),
+                why: Why::After(index),
+            }));
         }
-        self.cycles("tasks", &waits);
+        self.problems.extend(cycles("tasks", path, &waits));
     }
+}
 
-    fn cycles(&mut self, kind: &'static str, waits: &[Wait]) {
-        for members in find_cycles(waits) {
-            let at = members[0].1.clone();
-            self.tell(at, ProblemKind::Cycle { kind, members });
-        }
-    }
+/// Returns the problem of every cycle; `table` is where the members are.
+fn cycles(kind: &'static str, table: &KeyPath, waits: &[Wait<'_>]) -> Vec<Problem> {
+    let cycles = find_cycles(waits).into_iter();
+    let told = cycles.filter_map(|edges| {
+        let members: Vec<_> = edges
+            .iter()
+            .map(|edge| waits[*edge].member(table))
+            .collect();
+        let at = members.first()?.1.clone();
+        let kind = ProblemKind::Cycle { kind, members };
+        Some(Problem { kind, at })
+    });
+    told.collect()
 }
 
 fn is_disabled<F: Form>(check: &Healthcheck<F>) -> bool {
@@ -341,66 +385,68 @@ fn volume_name<F: Form>(mount: &Mount<F>) -> Option<&str> {
     }
 }
 
-fn network_wait<F: Form>(name: &ServiceName, service: &Service<F>) -> Option<Wait> {
+fn network_wait<'a, F: Form>(name: &'a ServiceName, service: &'a Service<F>) -> Option<Wait<'a>> {
     let Attachment::Mode(mode) = &service.container.attachment else {
         return None;
     };
     let other = F::known(mode)?.strip_prefix("service:")?;
-    let at = key_path!["services", name, "network_mode"];
-    Some((name.to_string(), other.to_owned(), at, "network".to_owned()))
+    Some(Wait {
+        from: name.as_str(),
+        to: other,
+        why: Why::Network,
+    })
 }
 
-/// Returns a shortest cycle of every knot in a graph, beginning with the member that comes first.
-fn find_cycles(waits: &[Wait]) -> Vec<Vec<(String, KeyPath, String)>> {
+/// Returns a shortest cycle of every knot in a graph as its edges, beginning with the member that comes first.
+fn find_cycles(waits: &[Wait<'_>]) -> Vec<Vec<usize>> {
     let mut graph = DiGraph::<&str, usize>::new();
     let mut nodes = BTreeMap::new();
-    for (index, (from, to, _, _)) in waits.iter().enumerate() {
+    for (index, wait) in waits.iter().enumerate() {
         let from = *nodes
-            .entry(from.as_str())
-            .or_insert_with(|| graph.add_node(from));
+            .entry(wait.from)
+            .or_insert_with(|| graph.add_node(wait.from));
         let to = *nodes
-            .entry(to.as_str())
-            .or_insert_with(|| graph.add_node(to));
+            .entry(wait.to)
+            .or_insert_with(|| graph.add_node(wait.to));
         graph.add_edge(from, to, index);
     }
-    let mut cycles = Vec::new();
-    for knot in tarjan_scc(&graph) {
-        let Some(&start) = knot.iter().min() else {
-            continue;
-        };
-        // A breadth-first walk from the first member back to itself.
-        let mut reached: Vec<(petgraph::graph::NodeIndex, Vec<usize>)> = vec![(start, Vec::new())];
-        let mut at = 0;
-        let mut cycle = None;
-        while at < reached.len() && cycle.is_none() {
-            let (node, path) = reached[at].clone();
-            at += 1;
-            let mut edges: Vec<usize> = graph.edges(node).map(|edge| *edge.weight()).collect();
-            edges.sort_unstable();
-            for edge in edges {
-                let next = nodes[waits[edge].1.as_str()];
-                let mut longer = path.clone();
-                longer.push(edge);
-                if next == start {
-                    cycle = Some(longer);
-                    break;
+    tarjan_scc(&graph)
+        .iter()
+        .filter_map(|knot| shortest_cycle(&graph, knot))
+        .collect()
+}
+
+/// Walks from the first member of a knot, breadth first, back to itself.
+fn shortest_cycle(graph: &DiGraph<&str, usize>, knot: &[NodeIndex]) -> Option<Vec<usize>> {
+    let start = *knot.iter().min()?;
+    let members: HashSet<NodeIndex> = knot.iter().copied().collect();
+    // By which edge, and from where, each was reached first.
+    let mut reached: HashMap<NodeIndex, (usize, NodeIndex)> = HashMap::new();
+    let mut queue = VecDeque::from([start]);
+    while let Some(node) = queue.pop_front() {
+        let edges = graph
+            .edges(node)
+            .map(|edge| (*edge.weight(), edge.target()));
+        let mut edges: Vec<_> = edges.collect();
+        edges.sort_unstable();
+        for (edge, next) in edges {
+            if next == start {
+                let mut cycle = vec![edge];
+                let mut at = node;
+                while let Some((edge, before)) = reached.get(&at) {
+                    cycle.push(*edge);
+                    at = *before;
                 }
-                if knot.contains(&next) && reached.iter().all(|(node, _)| *node != next) {
-                    reached.push((next, longer));
-                }
+                cycle.reverse();
+                return Some(cycle);
+            }
+            if members.contains(&next) && !reached.contains_key(&next) {
+                reached.insert(next, (edge, node));
+                queue.push_back(next);
             }
         }
-        cycles.extend(cycle.map(|edges| {
-            edges
-                .into_iter()
-                .map(|edge| {
-                    let (from, _, at, word) = &waits[edge];
-                    (from.clone(), at.clone(), word.clone())
-                })
-                .collect()
-        }));
     }
-    cycles
+    None
 }
 
 /// A range of ports on an address of the host.
@@ -459,16 +505,22 @@ mod tests {
     use super::*;
 
     fn cycles(edges: &[(&str, &str)]) -> Vec<Vec<String>> {
-        let waits: Vec<Wait> = edges
+        let waits: Vec<Wait<'_>> = edges
             .iter()
-            .map(|(from, to)| {
-                let at = key_path![from, to];
-                ((*from).to_owned(), (*to).to_owned(), at, String::new())
+            .map(|(from, to)| Wait {
+                from,
+                to,
+                why: Why::Network,
             })
             .collect();
         find_cycles(&waits)
             .into_iter()
-            .map(|cycle| cycle.into_iter().map(|(name, _, _)| name).collect())
+            .map(|cycle| {
+                cycle
+                    .iter()
+                    .map(|edge| waits[*edge].from.to_owned())
+                    .collect()
+            })
             .collect()
     }
 

@@ -2,12 +2,13 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::model::{Form, Sources, Stack};
+use crate::model::{Form, OVERLAID, Sources, Stack, shortened};
 
-use super::Diagnostic;
+use super::growth;
 use super::lint::Linting;
 use super::reading::{Identity, Merged, Reading, Selection, collect_sites, identity, join, settle};
 use super::tree::{Node, Site};
+use super::{Code, Diagnostic};
 
 /// Reads a stack as [`read`](super::read) does, and looks further: at the overlays that are not selected, and by the lints. A lint that
 /// `[policy.lints]` sets to fail is an error here, and yet the stack is there.
@@ -81,7 +82,9 @@ impl Overlays {
             return;
         };
         let mut known: HashSet<Identity> = told.iter().map(identity).collect();
-        for name in &self.names {
+        // Each lays the whole stack once more.
+        let most = (OVERLAID / growth::values(root).max(1)).max(1);
+        for name in self.names.iter().take(most) {
             let mut selection = selection.clone();
             selection.overlays.push(name.clone());
             let mut sites = HashMap::new();
@@ -100,5 +103,22 @@ impl Overlays {
                 told.push(diagnostic);
             }
         }
+        told.extend(
+            self.names
+                .get(most)
+                .map(|name| self.not_checked(name, root)),
+        );
+    }
+
+    /// Tells the first overlay that is too much to be checked.
+    fn not_checked(&self, name: &str, root: &Node) -> Diagnostic {
+        let message = format!(
+            "[overlays.{}] and those below it are not checked: so many of so large a stack take too long",
+            shortened(name)
+        );
+        let overlay = root.get("overlays").and_then(|all| all.get(name));
+        let at = overlay.map_or(&root.at, |overlay| &overlay.key);
+        Diagnostic::warning(Code::TooLarge, message, at.label(""))
+            .with_help("check one of them with: stackgen --overlay NAME check")
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::model::VALUES;
+use crate::model::{GROWN_BYTES, VALUES};
 
 use super::tree::{Node, Table, Value};
 use super::{Code, Diagnostic};
@@ -15,6 +15,8 @@ const COMPARISONS: usize = 5_000_000;
 struct Size {
     values: usize,
     removed: usize,
+    /// The bytes of its keys and texts.
+    bytes: usize,
 }
 
 impl Size {
@@ -27,9 +29,11 @@ impl Size {
     fn add(&mut self, node: &Node, is_removed: bool) {
         self.values += 1;
         self.removed += usize::from(is_removed);
+        self.bytes += node.raw_text().map_or(0, str::len);
         match &node.value {
             Value::Table(table) => {
                 for (key, inner) in table.iter() {
+                    self.bytes += key.len();
                     self.add(inner, key == "remove");
                 }
             }
@@ -42,8 +46,14 @@ impl Size {
         Self {
             values: self.values.saturating_add(other.values),
             removed: self.removed.saturating_add(other.removed),
+            bytes: self.bytes.saturating_add(other.bytes),
         }
     }
+}
+
+/// Returns how many values a tree has.
+pub(super) fn values(root: &Node) -> usize {
+    Size::of(root).values
 }
 
 /// Returns whether the layers may be laid; what they would make too much is told at the service where it becomes so.
@@ -89,6 +99,7 @@ fn with_mixins(node: &Node, mixins: &HashMap<&str, Size>) -> Size {
 struct Growth {
     values: usize,
     comparisons: usize,
+    bytes: usize,
     is_bounded: bool,
     told: Option<Diagnostic>,
 }
@@ -98,6 +109,7 @@ impl Default for Growth {
         Self {
             values: 0,
             comparisons: 0,
+            bytes: 0,
             is_bounded: true,
             told: None,
         }
@@ -108,6 +120,7 @@ impl Growth {
     fn add(&mut self, node: &Node, below: Size) {
         let size = below.plus(Size::of(node));
         self.values = self.values.saturating_add(size.values);
+        self.bytes = self.bytes.saturating_add(below.bytes);
         let comparisons = size.removed.saturating_mul(size.values);
         self.comparisons = self.comparisons.saturating_add(comparisons);
         if !self.is_bounded {
@@ -115,6 +128,8 @@ impl Growth {
         }
         let message = if self.values > VALUES {
             format!("the layers of this stack make more than {VALUES} values")
+        } else if self.bytes > GROWN_BYTES {
+            "the layers of this stack copy more than 4 MiB of text".to_owned()
         } else if self.comparisons > COMPARISONS {
             "too much is removed from too much".to_owned()
         } else {
@@ -162,6 +177,19 @@ mod tests {
         };
         assert_eq!(codes(&text(10)), []);
         assert_eq!(codes(&text(300)), [Code::TooLarge]);
+    }
+
+    #[test]
+    fn long_texts_are_not_copied_into_many_services() {
+        let text = |count: usize| {
+            let services: String = (0..count)
+                .map(|n| format!("[services.s{n}]\nimage = \"x\"\n"))
+                .collect();
+            let long = "x".repeat(100_000);
+            format!("[stack]\nname = \"h\"\n[defaults.service.labels]\nl = \"{long}\"\n{services}")
+        };
+        assert_eq!(codes(&text(10)), []);
+        assert_eq!(codes(&text(50)), [Code::TooLarge]);
     }
 
     #[test]

@@ -23,8 +23,8 @@ use std::marker::PhantomData;
 use std::path::Path;
 
 use crate::model::{
-    ENV_VALUES, FILLED_BYTES, FileId, Form, GROWN_BYTES, Sources, TemplateText, is_secret_name,
-    mask_url_passwords,
+    ENV_VALUES, FILLED_BYTES, FileId, Form, GROWN_BYTES, PORTS, Sources, TemplateText,
+    is_secret_name, mask_url_passwords,
 };
 
 use super::diagnostic::MISTAKES;
@@ -51,6 +51,8 @@ pub(super) struct Decoder<'a, F: Form> {
     env_lines: usize,
     /// How many bytes their values have.
     env_bytes: usize,
+    /// How many ports the ranges of services may still make.
+    ports_left: usize,
     form: PhantomData<F>,
 }
 
@@ -67,6 +69,7 @@ impl<'a, F: Form> Decoder<'a, F> {
             told: Vec::new(),
             env_lines: 0,
             env_bytes: 0,
+            ports_left: PORTS,
             form: PhantomData,
         }
     }
@@ -77,6 +80,11 @@ impl<'a, F: Form> Decoder<'a, F> {
             true => Mode::Resolve,
             false => Mode::Keep,
         }
+    }
+
+    /// Returns whether more mistakes would not be told.
+    pub(super) fn is_full(&self) -> bool {
+        self.told.len() >= MISTAKES
     }
 
     pub(super) fn tell(&mut self, diagnostic: Diagnostic) {

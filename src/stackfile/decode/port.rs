@@ -1,6 +1,6 @@
 //! Decodes published ports.
 
-use crate::model::{Attributes, Form, Port, Protocol};
+use crate::model::{Attributes, Form, PORTS, Port, Protocol};
 
 use super::super::language;
 use super::super::tree::{Node, Value};
@@ -100,7 +100,7 @@ impl<'a, F: Form> Decoder<'a, F> {
             Value::Integer { text, .. } => text.to_string(),
             _ => self.known_text(node, path)?,
         };
-        match parse_short(&text) {
+        match parse_short(&text, &mut self.ports_left) {
             Ok(short) => Some(short.into_iter().map(Short::into_port).collect()),
             Err(reason) => {
                 let message = format!("{path}: {text:?} {reason}");
@@ -136,7 +136,7 @@ impl Short {
 }
 
 /// Parses `[[address:]published:]target[/protocol]`, ranges included.
-fn parse_short(text: &str) -> Result<Vec<Short>, String> {
+fn parse_short(text: &str, left: &mut usize) -> Result<Vec<Short>, String> {
     let (address, protocol) = match text.split_once('/') {
         Some((address, protocol)) => (address, protocol.to_ascii_lowercase()),
         None => (text, "tcp".to_owned()),
@@ -164,6 +164,10 @@ fn parse_short(text: &str) -> Result<Vec<Short>, String> {
     }
     let published = published.filter(|published| !published.is_empty());
     let (first, last) = range(target)?;
+    // Before they are made: a few words may stand for many ports.
+    *left = left
+        .checked_sub(usize::from(last - first) + 1)
+        .ok_or_else(|| format!("is one range too many: the ports of a stack may be {PORTS}"))?;
     let one = |target: u16, published: Option<String>| Short {
         target,
         published,
@@ -220,7 +224,7 @@ mod tests {
             ),
             ("5000-5001", vec![(5000, None, None), (5001, None, None)]),
         ] {
-            let found = parse_short(text).expect(text);
+            let found = parse_short(text, &mut PORTS.clone()).expect(text);
             let found: Vec<_> = found
                 .iter()
                 .map(|port| {
@@ -243,7 +247,7 @@ mod tests {
             "9-8",
             "70000",
         ] {
-            assert!(parse_short(text).is_err(), "{text}");
+            assert!(parse_short(text, &mut PORTS.clone()).is_err(), "{text}");
         }
     }
 }

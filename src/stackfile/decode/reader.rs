@@ -210,6 +210,10 @@ impl<'d, 'a, 'n, F: Form> Reader<'d, 'a, 'n, F> {
                 ));
                 continue;
             }
+            // To look for what was meant takes long, and of many mistakes the last are not told.
+            if self.decoder.is_full() {
+                break;
+            }
             self.decoder
                 .tell(unknown_key(self.language, key, &node.key));
         }
