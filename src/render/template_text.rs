@@ -97,13 +97,14 @@ impl Rebase {
     pub(super) fn path(&self, path: &Templated<String>) -> Value {
         Value::String(match path {
             Templated::Literal(path) => escaped(&self.literal(path)),
-            Templated::Raw(text) => self.raw(&demanding(text)).to_string(),
+            Templated::Raw(text) => self.raw(&demanding(text), is_relative).to_string(),
         })
     }
 
     /// Returns a short mount, `source:target[:mode]`, with its source as the rendered file names it.
     pub(super) fn short_mount(&self, text: &TemplateText) -> Value {
-        Value::String(self.raw(&demanding(text)).to_string())
+        let is_path = |text: &str| text.starts_with('.');
+        Value::String(self.raw(&demanding(text), is_path).to_string())
     }
 
     fn literal(&self, path: &str) -> String {
@@ -139,15 +140,15 @@ impl Rebase {
 
     /// The beginning decides: plain text that is relative, or a variable whose default is. What a variable itself holds is not known here:
     /// an absolute path is right in any case.
-    fn raw(&self, text: &TemplateText) -> TemplateText {
+    fn raw(&self, text: &TemplateText, is_path: fn(&str) -> bool) -> TemplateText {
         let mut text = text.clone();
         match text.segments.first_mut() {
-            Some(Segment::Plain(plain)) if plain.starts_with('.') => {
+            Some(Segment::Plain(plain)) if is_path(plain) => {
                 *plain = format!("{}{}", self.up(), plain.strip_prefix("./").unwrap_or(plain));
             }
             Some(Segment::Variable(variable)) => {
                 if let Operator::Default(_, default) = &mut variable.operator {
-                    *default = self.raw_default(default);
+                    *default = self.raw_default(default, is_path);
                 }
             }
             Some(Segment::Plain(_)) | None => {}
@@ -155,16 +156,23 @@ impl Rebase {
         text
     }
 
-    fn raw_default(&self, default: &TemplateText) -> TemplateText {
+    fn raw_default(&self, default: &TemplateText, is_path: fn(&str) -> bool) -> TemplateText {
         match default.segments.as_slice() {
-            [Segment::Plain(path)] if path.starts_with('.') => plain(&self.literal(path)),
-            _ => self.raw(default),
+            [Segment::Plain(path)] if is_path(path) => plain(&self.literal(path)),
+            _ => self.raw(default, is_path),
         }
     }
 
     fn up(&self) -> String {
         "../".repeat(self.output.len())
     }
+}
+
+/// Returns whether a path, or its beginning, is told from a folder. An address is none.
+fn is_relative(text: &str) -> bool {
+    let addresses = ["git@", "github.com/", "service:", "target:"];
+    let is_address = text.contains("://") || addresses.iter().any(|start| text.starts_with(start));
+    !text.is_empty() && !text.starts_with(['/', '~']) && !is_address
 }
 
 #[cfg(test)]

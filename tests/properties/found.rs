@@ -141,6 +141,49 @@ fn a_colon_within_the_path_of_a_device_is_told() {
 }
 
 #[test]
+fn a_name_in_a_list_of_a_hook_depends_on_no_variable() {
+    let environment = Tree::List(vec![text("${WORD:+it is}")]);
+    let hook = Tree::table([("command", text("a")), ("environment", environment)]);
+    let told = check(&service("pre_stop", Tree::List(vec![hook])));
+    assert!(matches!(told, Err(Failure::Read(_))), "{told:?}");
+}
+
+#[test]
+fn a_real_number_in_a_text_is_the_number() {
+    for number in ["017", "1e3", "1.50"] {
+        survives(&service("cpu_percent", text(number)));
+    }
+}
+
+#[test]
+fn a_path_that_begins_with_a_word_and_has_a_variable_is_rendered_from_where_it_is_meant() {
+    let rule = Tree::table([("path", text("src${WORD}")), ("action", text("rebuild"))]);
+    let watch = Tree::table([("watch", Tree::List(vec![rule]))]);
+    survives(&service("develop", watch));
+    let mut tree = service("tty", Tree::Flag(true));
+    for (name, path) in [("a", "x${WORD}"), ("b", "${UNSET:-x}/y")] {
+        let file = Tree::table([("file", text(path))]);
+        tree.put("configs", Tree::table([(name, file)]));
+        survives(&tree);
+        tree.remove("configs");
+    }
+}
+
+#[test]
+fn the_device_of_a_volume_is_a_path_only_where_compose_takes_it_for_one() {
+    for driver in [None, Some("local"), Some("other")] {
+        let options = Tree::table([("o", text("bind")), ("device", text("./x"))]);
+        let mut volume = Tree::table([("driver_opts", options)]);
+        if let Some(driver) = driver {
+            volume.put("driver", text(driver));
+        }
+        let mut tree = service("tty", Tree::Flag(true));
+        tree.put("volumes", Tree::table([("v", volume)]));
+        survives(&tree);
+    }
+}
+
+#[test]
 fn numbers_that_compose_takes_from_no_variable_are_not_taken_from_one() {
     let variable = || text("${SEVEN}");
     let device = Tree::table([("path", text("/dev/sda")), ("weight", variable())]);

@@ -38,12 +38,11 @@ pub(super) fn rebase(root: &mut Node, folder: &Path) {
         }
     }
     for volume in section(root, "volumes") {
-        let is_bind = volume
-            .get("driver_opts")
-            .and_then(|options| options.get("o"))
-            .and_then(Node::scalar)
-            .is_some_and(|options| options.split(',').any(|word| word == "bind"));
-        if is_bind {
+        // Only then does Compose take it from the file's folder; in every other case the driver is told what stands here.
+        let is_local = volume.get("driver").and_then(Node::scalar) == Some("local");
+        let options = volume.get("driver_opts");
+        let kind = options.and_then(|options| options.get("o"));
+        if is_local && kind.and_then(Node::scalar) == Some("bind") {
             at(volume, &["driver_opts", "device"], |node| any(node, folder));
         }
     }

@@ -405,10 +405,10 @@ impl<'a, F: Form> Decoder<'a, F> {
                 continue;
             }
             let mut reader = Reader::open(self, item, &at, &language::DEVICE)?;
-            let source = reader.with("source", Decoder::device_path);
-            let target = reader.with("target", Decoder::device_path);
+            let source = reader.with("source", Decoder::device_part);
+            let target = reader.with("target", Decoder::device_part);
             let permissions = reader
-                .word("permissions")
+                .with("permissions", Decoder::device_part)
                 .unwrap_or_else(|| "rwm".to_owned());
             reader.no_extensions();
             reader.finish();
@@ -421,11 +421,13 @@ impl<'a, F: Form> Decoder<'a, F> {
     }
 
     /// A device is written with colons between its parts, as the engine is told of it.
-    fn device_path(&mut self, node: &Node, path: &At<'_>) -> Option<String> {
+    fn device_part(&mut self, node: &Node, path: &At<'_>) -> Option<String> {
         let text = self.known_text(node, path)?;
         if text.contains(':') {
             let message = format!("{path} cannot have a colon");
-            let help = "link the device to a path without one".to_owned();
+            let help =
+                "it parts source, target and permissions; link a device to a path without one"
+                    .to_owned();
             self.bad_value(Code::BadValue, node, message, "", Some(help));
             return None;
         }

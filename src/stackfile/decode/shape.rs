@@ -105,8 +105,10 @@ impl<'a, F: Form> Decoder<'a, F> {
             Value::Text(_) => self.known_text(node, path)?,
             _ => scalar(node, self.mode()).unwrap_or_default(),
         };
-        if text.parse::<f64>().is_ok_and(f64::is_finite) {
-            return Some(text);
+        if let Ok(number) = text.parse::<f64>()
+            && number.is_finite()
+        {
+            return Some(number.to_string());
         }
         self.wrong_type(node, path, "a number");
         None
@@ -135,6 +137,11 @@ impl<'a, F: Form> Decoder<'a, F> {
         };
         let mut map = IndexMap::new();
         if let Some(items) = node.list() {
+            let name = |item: &Node| item.raw_text()?.split('=').next().map(str::to_owned);
+            if items.iter().filter_map(name).any(|name| name.contains('$')) {
+                self.no_pairs(node, path);
+                return None;
+            }
             for (index, item) in items.iter().enumerate() {
                 let at = path.join(index);
                 let text = self.text(item, &at)?;
