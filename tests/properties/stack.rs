@@ -1,6 +1,7 @@
 //! Whole stacks.
 
 use crate::dag::dag;
+use crate::dice::Dice;
 use crate::maker::*;
 use crate::service::service;
 use crate::texts;
@@ -62,6 +63,30 @@ pub fn stack(seed: u64) -> Tree {
         root.put("x-own", anything(m));
     }
     root
+}
+
+/// Makes a stack with any text in the place of some scalars, of whatever kind they are.
+pub fn stack_with_any_text(seed: u64) -> Tree {
+    let mut tree = stack(seed);
+    for service in tree
+        .get_mut("services")
+        .into_iter()
+        .flat_map(Tree::values_mut)
+    {
+        // Whether a model is there is left to Compose, and import leaves out what is not.
+        service.remove("models");
+    }
+    let dice = &mut Dice::new(!seed);
+    let mut scalars = tree.scalars_mut();
+    for _ in 0..dice.within(1, 2) {
+        let place = dice.below(scalars.len());
+        *scalars[place] = Tree::Text(if dice.percent(50) {
+            texts::strange(dice)
+        } else {
+            texts::written(dice)
+        });
+    }
+    tree
 }
 
 fn names_of(section: &Tree) -> Vec<String> {

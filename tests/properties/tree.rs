@@ -63,6 +63,15 @@ impl Tree {
         entries.iter_mut().map(|(_, value)| value)
     }
 
+    /// Returns the scalars at every depth.
+    pub fn scalars_mut(&mut self) -> Vec<&mut Tree> {
+        match self {
+            Self::List(items) => items.iter_mut().flat_map(Self::scalars_mut).collect(),
+            Self::Table(_) => self.values_mut().flat_map(Self::scalars_mut).collect(),
+            scalar => vec![scalar],
+        }
+    }
+
     /// Takes an entry out of a table.
     pub fn remove(&mut self, key: &str) {
         if let Self::Table(entries) = self {
