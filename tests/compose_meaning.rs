@@ -13,6 +13,7 @@ mod peers;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::Arc;
 
 use peers::peers;
 use serde_json::Value;
@@ -124,7 +125,7 @@ fn rendered(reading: &Reading) -> String {
         output: "generated".into(),
         templates: BTreeMap::new(),
     };
-    let files = render(stack, &request).expect("what is read can be rendered");
+    let files = render(&Arc::new(stack.clone()), &request).expect("what is read can be rendered");
     let mut files = files.into_iter();
     let file = files.find(|file| file.path.ends_with("docker-compose.yml"));
     file.expect("there is a compose file").text

@@ -11,6 +11,7 @@ mod peers;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
 use peers::peers_if_any;
 use stackgen::model::{FileRole, SourceFile, Sources};
@@ -45,7 +46,7 @@ fn rendered(toml: &str) -> String {
         output: "generated".into(),
         templates: BTreeMap::new(),
     };
-    let files = render(&stack, &request).expect("what is read can be rendered");
+    let files = render(&Arc::new(stack), &request).expect("what is read can be rendered");
     let file = files
         .into_iter()
         .find(|file| file.path.ends_with("docker-compose.yml"));

@@ -164,7 +164,8 @@ fn rendered(reading: &Reading) -> Option<BTreeMap<PathBuf, String>> {
         output: PathBuf::from("generated"),
         templates: BTreeMap::new(),
     };
-    let files = render(stack, &request).expect("what is read can be rendered");
+    let files = render(&std::sync::Arc::new(stack.clone()), &request)
+        .expect("what is read can be rendered");
     for file in &files {
         match file.path.extension().and_then(|end| end.to_str()) {
             Some("yml") => {

@@ -161,7 +161,7 @@ fn plain_config(stack: &Stack<Resolved>, options: &ContainerOptions<Resolved>) -
         stdin_open: options.stdin_open.unwrap_or_default(),
         exposed: exposed(options),
         ports: ports(options),
-        health: options.healthcheck.as_ref().map(health),
+        health: options.healthcheck.as_deref().map(health),
         labels: options.labels.clone().into_iter().collect(),
         annotations: options.annotations.clone().into_iter().collect(),
         tmpfs: options.tmpfs.iter().map(|entry| tmpfs(entry)).collect(),
@@ -210,7 +210,10 @@ fn plain_config(stack: &Stack<Resolved>, options: &ContainerOptions<Resolved>) -
 
 /// Returns the limits, those of `deploy` first.
 fn limits(options: &ContainerOptions<Resolved>) -> Limits<Resolved> {
-    let (deploy, plain) = (&options.deploy_limits, &options.limits);
+    let plain = &options.limits;
+    let Some(deploy) = &options.deploy_limits else {
+        return plain.clone();
+    };
     Limits {
         cpus: deploy.cpus.or(plain.cpus),
         memory: deploy.memory.or(plain.memory),

@@ -146,7 +146,7 @@ impl<F: Form> Checks<'_, F> {
         let check = self
             .stack
             .service(other)
-            .and_then(|service| service.container.healthcheck.as_ref());
+            .and_then(|service| service.container.healthcheck.as_deref());
         if condition == Condition::Healthy && check.is_some_and(is_disabled) {
             let at = path.join("depends_on").join(other);
             let service = other.clone();

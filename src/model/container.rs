@@ -48,7 +48,7 @@ pub struct ContainerOptions<F: Form> {
     /// Ports published on the host.
     pub ports: Vec<F::Value<Port<F>>>,
     /// How the engine finds out whether the process is well.
-    pub healthcheck: Option<Healthcheck<F>>,
+    pub healthcheck: Option<Box<Healthcheck<F>>>,
     /// Labels on the container.
     pub labels: IndexMap<String, F::Value<String>>,
     /// Annotations for the runtime (engine API 1.43 and newer).
@@ -90,11 +90,11 @@ pub struct ContainerOptions<F: Form> {
     /// Devices, `host:container:permissions`.
     pub devices: Vec<F::Value<String>>,
     /// Where its output goes; default: the daemon's driver.
-    pub logging: Option<Logging<F>>,
+    pub logging: Option<Box<Logging<F>>>,
     /// CPU and memory limits.
     pub limits: Limits<F>,
     /// Limits of `deploy.resources`, which win over `limits`.
-    pub deploy_limits: Limits<F>,
+    pub deploy_limits: Option<Box<Limits<F>>>,
     /// `deploy.restart_policy`, which wins over `restart`.
     pub deploy_restart: Option<Restart>,
     /// Size of /dev/shm.
@@ -174,7 +174,7 @@ impl<F: Form> Default for ContainerOptions<F> {
             devices: Vec::new(),
             logging: None,
             limits: Limits::default(),
-            deploy_limits: Limits::default(),
+            deploy_limits: None,
             deploy_restart: None,
             shm_size: None,
             oom_score_adj: None,

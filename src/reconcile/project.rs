@@ -111,6 +111,11 @@ impl Project {
         }
     }
 
+    /// Leaves its memory to the end of the process, which takes it back at once and not piece by piece: for commands that end here.
+    pub fn leave_to_the_system(self) {
+        std::mem::forget(self);
+    }
+
     /// Returns the stack with its `${…}` kept.
     ///
     /// # Errors
@@ -264,7 +269,7 @@ impl Project {
     /// # Errors
     /// [`ReconcileError::Render`] for a template at fault, [`ReconcileError::Mistakes`] for a stack that has any.
     pub fn rendered(&self) -> Result<Vec<Generated>, ReconcileError> {
-        let stack = self.template()?;
+        let stack = self.template.as_ref().ok_or(HasMistakes)?;
         let request = self.render_request();
         let mut files = render(stack, &request)?;
         files.extend(render_user_files(stack, &request, &self.files)?);

@@ -1,5 +1,6 @@
 //! JSON in templates, as it is: most of it goes into a filter whole, and need not become values of the template engine before.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
@@ -10,6 +11,31 @@ use serde_json::Value as Json;
 /// A list or map of JSON that becomes values where a template looks into it.
 #[derive(Debug)]
 struct Lazy(Json);
+
+/// A map of JSON that is not even made before a template asks for it, and is made again when it asks again: of a large stack, one service
+/// at a time is in memory.
+struct Deferred(Box<dyn Fn() -> Json + Send + Sync>);
+
+impl std::fmt::Debug for Deferred {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        (self.0)().fmt(f)
+    }
+}
+
+impl Object for Deferred {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        Arc::new(Lazy((self.0)())).get_value(key)
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Arc::new(Lazy((self.0)())).enumerate()
+    }
+}
+
+/// Returns a map that is made by `make` when it is asked for.
+pub(super) fn deferred(make: impl Fn() -> Json + Send + Sync + 'static) -> Value {
+    Value::from_object(Deferred(Box::new(make)))
+}
 
 impl Object for Lazy {
     fn repr(self: &Arc<Self>) -> ObjectRepr {
@@ -46,24 +72,27 @@ fn lazy(json: Json) -> Value {
     }
 }
 
-/// Returns a map for templates whose entries, and theirs, can be had without a copy: those are what the built-in templates go through.
-pub(super) fn view(json: Json) -> Value {
-    entries(json, |section| entries(section, lazy))
-}
-
-fn entries(json: Json, value: impl Fn(Json) -> Value) -> Value {
-    match json {
-        Json::Object(map) => {
-            let entries = map.into_iter().map(|(key, json)| (key.into(), value(json)));
-            Value::from_object(entries.collect::<IndexMap<Value, Value>>())
-        }
-        other => lazy(other),
-    }
+/// Returns a map for templates whose entries can be had without a copy, with more entries than the JSON has.
+pub(super) fn view(json: Json, more: impl IntoIterator<Item = (&'static str, Value)>) -> Value {
+    let map = match json {
+        Json::Object(map) => map,
+        _ => Default::default(),
+    };
+    let mut view: IndexMap<Value, Value> = map
+        .into_iter()
+        .map(|(key, json)| (Value::from(key), lazy(json)))
+        .collect();
+    view.extend(more.into_iter().map(|(key, value)| (key.into(), value)));
+    Value::from_object(view)
 }
 
 /// Returns the JSON of a value that was made of a list or map of JSON.
-pub(super) fn whole(value: &Value) -> Option<&Json> {
-    value.downcast_object_ref::<Lazy>().map(|lazy| &lazy.0)
+pub(super) fn whole(value: &Value) -> Option<Cow<'_, Json>> {
+    if let Some(lazy) = value.downcast_object_ref::<Lazy>() {
+        return Some(Cow::Borrowed(&lazy.0));
+    }
+    let deferred = value.downcast_object_ref::<Deferred>()?;
+    Some(Cow::Owned((deferred.0)()))
 }
 
 #[cfg(test)]
@@ -84,11 +113,14 @@ mod tests {
             {% for k, v in a | items %}{{ k }}={{ v is string }} {% endfor %}\
             {% for item in list %}{{ item is mapping }}{% for k in item %}{{ k }}{% endfor %} {% endfor %}\
             {{ 'empty' if not none }} {{ a.b.nothing is defined }} {{ text }} {{ a | tojson }}";
+        let a = data["a"].clone();
+        let with_deferred = view(data.clone(), [("a", deferred(move || a.clone()))]);
         let environment = Environment::new();
         let by = |value: Value| environment.render_str(template, value).unwrap();
         assert_eq!(
-            by(view(data.clone())),
-            by(Value::from(minijinja::value::Serde(data)))
+            by(view(data.clone(), [])),
+            by(Value::from(minijinja::value::Serde(data.clone())))
         );
+        assert_eq!(by(with_deferred), by(view(data, [])));
     }
 }

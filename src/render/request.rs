@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::model::{Stack, Template, UserFile};
 
 use super::RenderError;
 use super::json::view;
 use super::template_set::TemplateSet;
-use super::view::{airflow_view, compose_view, tasks_view, user_views};
+use super::view::{airflow_view, deferred_compose_view, tasks_view, user_views};
 
 /// What the rendered files say about where they come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +42,7 @@ pub struct Generated {
 /// # Errors
 /// [`RenderError::Template`] with name and line of the template at fault.
 pub fn render(
-    stack: &Stack<Template>,
+    stack: &Arc<Stack<Template>>,
     request: &RenderRequest,
 ) -> Result<Vec<Generated>, RenderError> {
     let mut templates = TemplateSet::new(request)?;
@@ -50,14 +51,14 @@ pub fn render(
         text,
         is_host_fact: false,
     };
-    let compose = view(compose_view(stack, request));
+    let compose = deferred_compose_view(stack, request);
     let mut files = vec![generated(
         "docker-compose.yml".into(),
         templates.render("docker-compose.yml.j2", compose)?,
     )];
     for (name, dag) in stack.dags() {
         let airflow = airflow_view(stack, name, dag, request);
-        let tasks = view(tasks_view(stack, name, dag, request));
+        let tasks = view(tasks_view(stack, name, dag, request), []);
         files.push(generated(
             format!("dags/{name}.py").into(),
             templates.render("airflow_dag.py.j2", airflow)?,

@@ -292,7 +292,7 @@ fn yaml_block(value: &Value, indent: usize) -> Result<String, Error> {
     // A part of the stack is bounded with it, unless it is moved far to the right.
     let part = whole(value).filter(|_| indent <= NEAR);
     Ok(match part {
-        Some(json) => yaml::block(json, indent),
+        Some(json) => yaml::block(&json, indent),
         None => {
             bounded(value, indent)?;
             yaml::block(&defined(value)?, indent)

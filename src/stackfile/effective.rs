@@ -243,8 +243,11 @@ fn lay_one(
             }
         }
     }
-    give_way(&mut base, node);
-    lay_over(node, base, path, told);
+    // What lies over nothing is as it is.
+    if base.table().is_some_and(|table| !table.is_empty()) {
+        give_way(&mut base, node);
+        lay_over(node, base, path, told);
+    }
     settle(node, path, told);
     // Whether something is missing cannot be said while a mixin is.
     if is_incomplete

@@ -325,7 +325,8 @@ pub(super) fn settle(node: &mut Node, path: &[&str], told: &mut Vec<Diagnostic>)
     match &mut node.value {
         Value::Table(table) => {
             table.retain(|_, inner| !inner.is_mark("reset"));
-            for (key, inner) in table.iter_mut() {
+            let nested = |value: &Value| matches!(value, Value::Table(_) | Value::List(_));
+            for (key, inner) in table.iter_mut().filter(|(_, it)| nested(&it.value)) {
                 let mut deeper = path.to_vec();
                 deeper.push(key);
                 settle(inner, &deeper, told);

@@ -9,6 +9,7 @@ mod templates;
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use stackgen::model::{Stack, Template};
 use stackgen::render::{Generated, RenderRequest, render};
@@ -43,7 +44,7 @@ fn check(file: &Generated) {
 #[test]
 fn a_stack_with_one_of_everything_renders_to_the_recorded_files() {
     let stack = Stack::new(stacks::platform::<Template>("render-golden", false)).unwrap();
-    let files = render(&stack, &request()).unwrap();
+    let files = render(&Arc::new(stack), &request()).unwrap();
     let paths: Vec<&str> = files.iter().filter_map(|file| file.path.to_str()).collect();
     assert_eq!(
         paths,

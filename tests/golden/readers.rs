@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
 use proptest::prelude::*;
 use serde_json::Value;
@@ -50,7 +51,7 @@ fn stack(strange: &str) -> Stack<Template> {
 }
 
 fn check(strange: &str) {
-    let files = render(&stack(strange), &request()).unwrap();
+    let files = render(&Arc::new(stack(strange)), &request()).unwrap();
     let doubled = strange.replace('$', "$$");
     let compose: Value = serde_saphyr::from_str(&files[1].text).unwrap();
     let setup = &compose["services"]["setup"];
@@ -142,7 +143,7 @@ for strange, code in json.load(sys.stdin):
     let files: Vec<(&str, String)> = STRANGE
         .iter()
         .map(|strange| {
-            let files = render(&stack(strange), &request()).unwrap();
+            let files = render(&Arc::new(stack(strange)), &request()).unwrap();
             (*strange, files[0].text.clone())
         })
         .collect();

@@ -223,7 +223,7 @@ pub fn platform<F: Lift>(project: &str, is_resolved: bool) -> StackParts<F> {
             mode: None,
             more: IndexMap::new(),
         }],
-        healthcheck: check::<F>("http://127.0.0.1:5432/"),
+        healthcheck: check::<F>("http://127.0.0.1:5432/").map(Box::new),
         expose: texts::<F>(&["5432"]),
         stop_grace_period: Some(F::lift(Duration::from_millis(90_500))),
         ..busybox()
@@ -256,7 +256,7 @@ pub fn platform<F: Lift>(project: &str, is_resolved: bool) -> StackParts<F> {
             port::<F>(F::variable("", "API_PORT", "8000", ""), 8000),
             port::<F>(text::<F>("9000-9003"), 90),
         ],
-        healthcheck: check::<F>("http://127.0.0.1:8000/"),
+        healthcheck: check::<F>("http://127.0.0.1:8000/").map(Box::new),
         attachment: networks::<F>(&["back", "front"]),
         ..busybox()
     });
@@ -421,11 +421,11 @@ fn everything<F: Lift>(base: ContainerOptions<F>, is_resolved: bool) -> Service<
         ]
         .into(),
         devices: texts::<F>(&["/dev/null:/dev/other"]),
-        logging: Some(Logging {
+        logging: Some(Box::new(Logging {
             driver: Some(text::<F>("json-file")),
             options: map::<F>(&[("max-size", "1m")]),
             more: IndexMap::new(),
-        }),
+        })),
         limits: Limits {
             cpus: Some(F::lift(NanoCpus(500_000_000))),
             cpu_shares: Some(F::lift(512)),
@@ -445,7 +445,7 @@ fn everything<F: Lift>(base: ContainerOptions<F>, is_resolved: bool) -> Service<
     });
     service.container_name = Some(text::<F>("render-golden-everything"));
     service.profiles = vec![ProfileName::new("debug").unwrap()];
-    service.container.healthcheck = Some(Healthcheck {
+    service.container.healthcheck = Some(Box::new(Healthcheck {
         test: None,
         interval: None,
         timeout: None,
@@ -454,7 +454,7 @@ fn everything<F: Lift>(base: ContainerOptions<F>, is_resolved: bool) -> Service<
         start_interval: None,
         disable: true,
         more: IndexMap::new(),
-    });
+    }));
     service
 }
 

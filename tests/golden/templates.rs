@@ -1,6 +1,7 @@
 //! The project's own templates, and what is said of broken ones.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use indexmap::IndexMap;
 use serde_json::Value;
@@ -13,7 +14,7 @@ fn render_with(name: &str, text: &str) -> Result<Vec<String>, RenderError> {
     let stack = Stack::new(stacks::platform::<Template>("own", false)).unwrap();
     let mut request = request();
     request.templates.insert(name.to_owned(), text.to_owned());
-    Ok(render(&stack, &request)?
+    Ok(render(&Arc::new(stack), &request)?
         .into_iter()
         .map(|file| file.text)
         .collect())

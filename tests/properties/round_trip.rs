@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde_json::Value;
 use stackgen::compose::import::{ImportRequest, import};
@@ -135,7 +136,7 @@ pub fn files_of(stack: &Stack<Template>) -> Vec<Generated> {
         output: "generated".into(),
         templates: BTreeMap::new(),
     };
-    render(stack, &request).expect("what is read can be rendered")
+    render(&Arc::new(stack.clone()), &request).expect("what is read can be rendered")
 }
 
 /// Returns the text of a rendered file by the end of its path.
@@ -270,7 +271,7 @@ fn in_one_way(options: &mut ContainerOptions<Resolved>, folder: &str) {
         disable: false,
         more: Default::default(),
     };
-    options.healthcheck.take_if(|check| *check == nothing);
+    options.healthcheck.take_if(|check| **check == nothing);
     for port in &mut options.ports {
         port.mode.get_or_insert_with(|| "ingress".to_owned());
     }

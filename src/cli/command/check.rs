@@ -4,7 +4,7 @@ use crate::cli::context::Context;
 use crate::cli::diagnostics::{DrawOptions, draw, json, short};
 use crate::cli::{CommandResult, ExitCode};
 use crate::reconcile::Project;
-use crate::stackfile::Concern;
+use crate::stackfile::{Concern, Diagnostic};
 
 /// Looks for mistakes in stack.toml and everything that it names. Needs no engine.
 #[derive(Debug, Clone, clap::Args)]
@@ -51,11 +51,17 @@ pub(crate) fn run(context: &Context, args: &Args) -> CommandResult {
     if !args.json {
         super::render::warn_of_variables(context, &project);
     }
+    let ends = exit_code(diagnostics);
+    project.leave_to_the_system();
+    Ok(ends)
+}
+
+fn exit_code(diagnostics: &[Diagnostic]) -> ExitCode {
     // A lint that counts as a failure is no mistake: everything else works on.
     let mut errors = diagnostics.iter().filter(|told| told.is_error());
-    Ok(match errors.clone().next() {
+    match errors.clone().next() {
         None => ExitCode::Done,
         Some(_) if errors.all(|told| told.code.is_lint()) => ExitCode::Failed,
         Some(_) => ExitCode::Invalid,
-    })
+    }
 }

@@ -47,6 +47,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> CommandResult {
         });
     }
     warn_of_variables(context, &project);
+    project.leave_to_the_system();
     Ok(ExitCode::Done)
 }
 

@@ -58,7 +58,7 @@ pub(super) fn definition(
     map.words("extra_hosts", &hosts);
     map.words("group_add", &groups(stack, options, host));
     map.text("hostname", options.hostname.as_ref());
-    map.put_some("healthcheck", options.healthcheck.as_ref().map(health));
+    map.put_some("healthcheck", options.healthcheck.as_deref().map(health));
     map.text(
         "image",
         options.image.as_ref().map(ToString::to_string).as_ref(),
@@ -66,7 +66,7 @@ pub(super) fn definition(
     map.put_some("init", options.init.map(Value::Bool));
     map.text("ipc", options.ipc.as_ref());
     map.texts("labels", &options.labels);
-    map.put_some("logging", options.logging.as_ref().map(logging));
+    map.put_some("logging", options.logging.as_deref().map(logging));
     memory_to_ports(&mut map, options);
     map.flag("privileged", options.privileged.unwrap_or_default());
     map.flag("read_only", options.read_only.unwrap_or_default());

@@ -1,5 +1,8 @@
 //! The compose file.
 
+use std::sync::Arc;
+
+use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
 use crate::model::{
@@ -8,18 +11,48 @@ use crate::model::{
 };
 use crate::render::RenderRequest;
 use crate::render::facts::has_facts;
+use crate::render::json::{deferred, view};
 use crate::render::template_text::{Rebase, text};
 
 use super::container::container;
 use super::map::MapBuilder;
 
-/// Returns what `docker-compose.yml.j2` sees.
+/// Returns what `docker-compose.yml.j2` sees, as JSON.
 pub(in crate::render) fn compose_view(stack: &Stack<Template>, request: &RenderRequest) -> Value {
     let rebase = Rebase::new(&request.output);
-    let parts = stack.parts();
-    let services = named(parts.services.iter(), |service| {
+    let services = named(stack.services().iter(), |service| {
         service_view(stack, service, &rebase)
     });
+    let mut view = view_without_services(stack, request);
+    view["services"] = Value::Object(services);
+    view
+}
+
+/// Returns what `docker-compose.yml.j2` sees, with services that are made one by one as the template comes to them.
+pub(in crate::render) fn deferred_compose_view(
+    stack: &Arc<Stack<Template>>,
+    request: &RenderRequest,
+) -> minijinja::Value {
+    let rebase = Arc::new(Rebase::new(&request.output));
+    let services = stack.services().keys().map(|name| {
+        let (stack, rebase, key) = (Arc::clone(stack), Arc::clone(&rebase), name.clone());
+        let make = move || match stack.service(&key) {
+            Some(service) => service_view(&stack, service, &rebase),
+            None => Value::Null,
+        };
+        (minijinja::Value::from(name.as_str()), deferred(make))
+    });
+    let services: IndexMap<minijinja::Value, minijinja::Value> = services.collect();
+    let services = minijinja::Value::from_object(services);
+    view(
+        view_without_services(stack, request),
+        [("services", services)],
+    )
+}
+
+fn view_without_services(stack: &Stack<Template>, request: &RenderRequest) -> Value {
+    let rebase = Rebase::new(&request.output);
+    let parts = stack.parts();
     let networks = parts
         .networks
         .iter()
@@ -32,7 +65,7 @@ pub(in crate::render) fn compose_view(stack: &Stack<Template>, request: &RenderR
         "command": command(stack, request),
         "name": stack.name().as_str(),
         "description": parts.description,
-        "services": services,
+        "services": null,
         "networks": named(networks, |network| network_view(network, &rebase)),
         "volumes": named(parts.volumes.iter(), |volume| volume_view(volume, &rebase)),
         "configs": named(parts.configs.iter(), |content| file_content(content, &rebase)),

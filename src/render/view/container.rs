@@ -22,7 +22,7 @@ pub(super) fn container(
     rebase: &Rebase,
 ) {
     process(map, options, rebase);
-    health(map, options.healthcheck.as_ref(), rebase);
+    health(map, options.healthcheck.as_deref(), rebase);
     storage(map, stack, options, rebase);
     network(map, options, rebase);
     rights(map, stack, options);

@@ -11,7 +11,7 @@ mod user;
 
 pub(super) use airflow::airflow_view;
 pub use airflow::{WorkerNeeds, worker_lacks, worker_needs};
-pub(super) use compose::compose_view;
+pub(super) use compose::deferred_compose_view;
 pub(super) use tasks::tasks_view;
 pub use user::template_data;
 pub(super) use user::user_views;

@@ -36,7 +36,7 @@ impl<'a, 'n, F: Form> Reader<'_, 'a, 'n, F> {
             stdin_open: self.bool("stdin_open"),
             expose: self.loose_texts("expose"),
             ports: self.ports(),
-            healthcheck: self.with("healthcheck", Decoder::healthcheck),
+            healthcheck: self.with("healthcheck", Decoder::healthcheck).map(Box::new),
             labels: self.map("labels"),
             annotations: self.map("annotations"),
             volumes: self.mounts(),
@@ -75,7 +75,7 @@ impl<'a, 'n, F: Form> Reader<'_, 'a, 'n, F> {
         options.sysctls = self.map("sysctls");
         options.ulimits = self.with("ulimits", Decoder::ulimits).unwrap_or_default();
         options.devices = self.with("devices", Decoder::devices).unwrap_or_default();
-        options.logging = self.with("logging", Decoder::logging);
+        options.logging = self.with("logging", Decoder::logging).map(Box::new);
         options.shm_size = self.bytes("shm_size");
         options.oom_score_adj = self.integer("oom_score_adj");
         options.oom_kill_disable = self.bool("oom_kill_disable");

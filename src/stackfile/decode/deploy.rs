@@ -8,7 +8,7 @@ pub(super) fn settle<F: Form>(
     deploy: Option<&Attribute<F>>,
 ) -> Option<u32> {
     let deploy = deploy?;
-    container.deploy_limits = limits(deploy);
+    container.deploy_limits = Some(Box::new(limits(deploy)));
     container.deploy_restart = deploy.get(&["restart_policy"]).and_then(restart);
     match deploy.get(&["replicas"]) {
         Some(Attribute::Number(number)) => {
@@ -28,7 +28,9 @@ pub(super) fn quarrels<F: Form>(
     let Some(deploy) = deploy else {
         return Vec::new();
     };
-    let (plain, other) = (&container.limits, &container.deploy_limits);
+    let no_limits = Limits::default();
+    let other = container.deploy_limits.as_deref().unwrap_or(&no_limits);
+    let plain = &container.limits;
     let limits = deploy.get(&["resources", "limits"]).is_some();
     let reservation = deploy.get(&["resources", "reservations"]).is_some();
     let replicas = match deploy.get(&["replicas"]) {

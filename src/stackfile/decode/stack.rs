@@ -230,7 +230,7 @@ impl<'a, 'n, F: Form> Reader<'_, 'a, 'n, F> {
                 decoder.wrong_type(node, path, "a table of tables");
                 return None;
             };
-            let mut section = IndexMap::new();
+            let mut section = IndexMap::with_capacity(table.len());
             for (key, inner) in table {
                 let name = decoder.key_name(key, inner, new);
                 let thing = decode(decoder, inner, &path.join(key));
