@@ -30,6 +30,10 @@ impl Object for Deferred {
     fn enumerate(self: &Arc<Self>) -> Enumerator {
         Arc::new(Lazy((self.0)())).enumerate()
     }
+
+    fn enumerator_len(self: &Arc<Self>) -> Option<usize> {
+        Arc::new(Lazy((self.0)())).enumerator_len()
+    }
 }
 
 /// Returns a map that is made by `make` when it is asked for.
@@ -60,6 +64,14 @@ impl Object for Lazy {
                 let entries = this.0.as_object().into_iter().flatten();
                 Box::new(entries.map(|(key, value)| (key.into(), lazy(value.clone()))))
             }),
+        }
+    }
+
+    /// Told here, since an empty list or map is not true, and the entries of a map do not tell how many they are.
+    fn enumerator_len(self: &Arc<Self>) -> Option<usize> {
+        match &self.0 {
+            Json::Array(items) => Some(items.len()),
+            json => Some(json.as_object().map_or(0, serde_json::Map::len)),
         }
     }
 }
@@ -107,12 +119,12 @@ mod tests {
         let data = json!({
             "a": {"b": {"c": [1, {"d": "e"}, null, true]}, "x": "y"},
             "list": [{"k": 1.5}, []],
-            "none": {}, "text": "t"
+            "hollow": {}, "bare": [], "text": "t"
         });
         let template = "{{ a.b.c[1].d }} {{ a.b.c[0] + 1 }} {{ a.b.c | length }} {{ a.b.c[2] is none }} \
             {% for k, v in a | items %}{{ k }}={{ v is string }} {% endfor %}\
             {% for item in list %}{{ item is mapping }}{% for k in item %}{{ k }}{% endfor %} {% endfor %}\
-            {{ 'empty' if not none }} {{ a.b.nothing is defined }} {{ text }} {{ a | tojson }}";
+            {{ 'empty' if not hollow }} {{ 'full' if a }} {{ 'bare' if not bare }} {{ a.b.nothing is defined }} {{ text }} {{ a | tojson }}";
         let a = data["a"].clone();
         let with_deferred = view(data.clone(), [("a", deferred(move || a.clone()))]);
         let environment = Environment::new();

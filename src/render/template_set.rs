@@ -28,9 +28,11 @@ const BUILT_IN: [(&str, &str); 3] = [
     ),
 ];
 
-/// What one file may take to render. A unit is an instruction, or 64 bytes of a text that is made on the way: a loop without end stops
-/// here, and a text that grows and grows at 10 MiB. The compose file of 5000 services takes about two thirds of it.
+/// What one file of the project's own templates may take to render. A unit is an instruction, or 64 bytes of a text that is made on the
+/// way: a loop without end stops here, and a text that grows and grows at 10 MiB.
 const FUEL: u64 = 163_840;
+/// What one file of a built-in template may take, whose loops are as long as the stack: that of 5000 services takes some 100,000.
+const BUILT_IN_FUEL: u64 = 2_000_000;
 /// What all files of the project's own templates may take together.
 const ALL_FUEL: u64 = 600_000;
 /// What all files of a stack may hold together.
@@ -99,7 +101,10 @@ impl TemplateSet {
     /// [`RenderError::Template`] with the line at fault.
     pub(super) fn render(&mut self, name: &str, view: Value) -> Result<String, RenderError> {
         let is_own = self.own.contains(name);
-        let fuel = if is_own { self.fuel.min(FUEL) } else { FUEL };
+        let fuel = match is_own {
+            true => self.fuel.min(FUEL),
+            false => BUILT_IN_FUEL,
+        };
         self.environment.set_fuel(Some(fuel));
         let template = self.environment.get_template(name);
         let rendered = template
