@@ -288,7 +288,12 @@ fn the_template_form_keeps_variables_and_makes_constants_their_defaults() {
     let image = options.image.as_ref().map(written);
     assert_eq!(image.as_deref(), Some("${IMAGE-a:${TAG-1}}"));
     assert_eq!(
-        options.limits.memory.as_ref().map(written).as_deref(),
+        options
+            .limits
+            .as_ref()
+            .and_then(|limits| limits.memory.as_ref())
+            .map(written)
+            .as_deref(),
         Some("${MEM:-1g}")
     );
     let Some(Templated::Literal(words)) = &options.command else {

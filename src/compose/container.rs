@@ -210,16 +210,16 @@ fn plain_config(stack: &Stack<Resolved>, options: &ContainerOptions<Resolved>) -
 
 /// Returns the limits, those of `deploy` first.
 fn limits(options: &ContainerOptions<Resolved>) -> Limits<Resolved> {
-    let plain = &options.limits;
+    let plain = options.limits.as_deref().cloned().unwrap_or_default();
     let Some(deploy) = &options.deploy_limits else {
-        return plain.clone();
+        return plain;
     };
     Limits {
         cpus: deploy.cpus.or(plain.cpus),
         memory: deploy.memory.or(plain.memory),
         memory_reservation: deploy.memory_reservation.or(plain.memory_reservation),
         pids: deploy.pids.or(plain.pids),
-        ..plain.clone()
+        ..plain
     }
 }
 

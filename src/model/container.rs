@@ -92,7 +92,7 @@ pub struct ContainerOptions<F: Form> {
     /// Where its output goes; default: the daemon's driver.
     pub logging: Option<Box<Logging<F>>>,
     /// CPU and memory limits.
-    pub limits: Limits<F>,
+    pub limits: Option<Box<Limits<F>>>,
     /// Limits of `deploy.resources`, which win over `limits`.
     pub deploy_limits: Option<Box<Limits<F>>>,
     /// `deploy.restart_policy`, which wins over `restart`.
@@ -173,7 +173,7 @@ impl<F: Form> Default for ContainerOptions<F> {
             ulimits: IndexMap::new(),
             devices: Vec::new(),
             logging: None,
-            limits: Limits::default(),
+            limits: None,
             deploy_limits: None,
             deploy_restart: None,
             shm_size: None,

@@ -21,7 +21,7 @@ pub const DEPTH: usize = 64;
 pub const TOKENS: usize = 500_000;
 /// The compose files of one import may hold no more values and lines of comment, each counted whenever an alias, `include` or `extends`
 /// repeats it: every one becomes some ten copies on the way to stack.toml.
-pub const IMPORT_VALUES: usize = 100_000;
+pub const IMPORT_VALUES: usize = 80_000;
 /// The texts of one import may not be longer all together, with the keys that lead to them, and counted likewise.
 pub const IMPORT_BYTES: usize = 2 * 1024 * 1024;
 /// The TOML of one stack may spell no more values, tables among them; 5000 services of 10 lines have 80,000. Each becomes about 500 bytes.
@@ -91,7 +91,7 @@ impl ImportBudget {
     /// What to say where there are not as many left.
     pub fn take(&mut self, values: usize, bytes: usize) -> Result<(), &'static str> {
         self.values = self.values.checked_sub(values).ok_or(
-            "more than 100000 values and comments, those repeated by aliases, include and extends counted each time",
+            "more than 80000 values and comments, those repeated by aliases, include and extends counted each time",
         )?;
         self.bytes = self.bytes.checked_sub(bytes).ok_or(
             "more than 2 MiB of text with its keys, that repeated by aliases, include and extends counted each time",

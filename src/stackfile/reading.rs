@@ -97,6 +97,9 @@ pub(super) struct Merged<'a> {
     filled: Filled,
 }
 
+/// Of more services than this, the two forms are read at once.
+const MANY_SERVICES: usize = 100;
+
 /// What was wrong with variables, in each form.
 #[derive(Default)]
 struct Filled {
@@ -180,6 +183,10 @@ impl<'a> Merged<'a> {
     pub(super) fn read(&self) -> Reading {
         let ((template, by_file), (resolved, by_values)) = match self.selection.concern {
             Concern::File => (self.form::<Template>(Mode::Keep), (None, Vec::new())),
+            Concern::Values if !self.is_worth_a_thread() => (
+                self.form::<Template>(Mode::Keep),
+                self.form::<Resolved>(Mode::Resolve),
+            ),
             Concern::Values => std::thread::scope(|scope| {
                 let resolved = scope.spawn(|| self.form::<Resolved>(Mode::Resolve));
                 let template = self.form::<Template>(Mode::Keep);
@@ -214,6 +221,12 @@ impl<'a> Merged<'a> {
             places: self.places.clone(),
             files,
         }
+    }
+
+    /// Returns whether to read a form takes longer than to start a thread.
+    fn is_worth_a_thread(&self) -> bool {
+        let services = self.places.root().get("services").and_then(Node::table);
+        services.is_some_and(|services| services.len() > MANY_SERVICES)
     }
 
     /// Returns what is wrong with the file whatever the variables are.

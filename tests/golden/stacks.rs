@@ -426,7 +426,7 @@ fn everything<F: Lift>(base: ContainerOptions<F>, is_resolved: bool) -> Service<
             options: map::<F>(&[("max-size", "1m")]),
             more: IndexMap::new(),
         })),
-        limits: Limits {
+        limits: Some(Box::new(Limits {
             cpus: Some(F::lift(NanoCpus(500_000_000))),
             cpu_shares: Some(F::lift(512)),
             cpuset: Some(text::<F>("0")),
@@ -435,7 +435,7 @@ fn everything<F: Lift>(base: ContainerOptions<F>, is_resolved: bool) -> Service<
             memory_swap: Some(F::lift(Bytes(-1))),
             pids: Some(F::lift(100)),
             ..Limits::default()
-        },
+        })),
         shm_size: Some(F::lift(Bytes(32 << 20))),
         oom_score_adj: Some(F::lift(-100)),
         read_only: Some(F::lift(true)),

@@ -115,18 +115,18 @@ cases! {
         folder.stack(format!("[mixins.m]\ndns = [{below}]\n[services.s]\nimage = \"x:1\"\nmixins = [\"m\"]\ndns = {{ remove = [{above}] }}\n"));
     };
     many_overlays_of_many_services("check", Fine) |folder| {
-        let services = each(100, |n| format!("[services.s{n}]\nimage = \"x:1\"\n"));
+        let services = each(300, |n| format!("[services.s{n}]\nimage = \"x:1\"\n"));
         let overlays = each(300, |n| format!("[overlays.o{n}.services.s1]\nimage = \"y:1\"\n"));
         folder.stack(format!("{services}{overlays}"));
     };
-    a_chain_of_2_000_services("check", Fine) |folder| {
-        folder.stack(each(2_000, |n| format!("[services.s{n}]\nimage = \"x:1\"\ndepends_on = [\"s{}\"]\n", n.saturating_sub(1).max(usize::from(n == 0)))).replacen("depends_on = [\"s1\"]\n", "", 1));
+    a_chain_of_3_000_services("check", Fine) |folder| {
+        folder.stack(each(3_000, |n| format!("[services.s{n}]\nimage = \"x:1\"\ndepends_on = [\"s{}\"]\n", n.saturating_sub(1).max(usize::from(n == 0)))).replacen("depends_on = [\"s1\"]\n", "", 1));
     };
-    a_circle_of_1_500_services("check", Refused(&["stack.toml"])) |folder| {
-        folder.stack(each(1_500, |n| format!("[services.s{n}]\nimage = \"x:1\"\ndepends_on = [\"s{}\"]\n", (n + 1) % 1_500)));
+    a_circle_of_3_000_services("check", Refused(&["stack.toml"])) |folder| {
+        folder.stack(each(3_000, |n| format!("[services.s{n}]\nimage = \"x:1\"\ndepends_on = [\"s{}\"]\n", (n + 1) % 3_000)));
     };
     everything_depends_on_everything("check", Refused(&["stack.toml"])) |folder| {
-        folder.stack(each(100, |n| format!("[services.s{n}]\nimage = \"x:1\"\ndepends_on = [{}]\n", each(100, |m| format!("\"s{m}\",")))));
+        folder.stack(each(150, |n| format!("[services.s{n}]\nimage = \"x:1\"\ndepends_on = [{}]\n", each(150, |m| format!("\"s{m}\",")))));
     };
     all_ports_of_many_services("check", Refused(&["stack.toml", "port"])) |folder| {
         folder.stack(each(200, |n| format!("[services.s{n}]\nimage = \"x:1\"\nports = [\"1-65535:1-65535\"]\nexpose = [\"1-65535\"]\n")));

@@ -7,8 +7,8 @@ use crate::compose::mounts::{granted, is_mounted, socket_target};
 use crate::compose::{ComposeGeneration, Host};
 use crate::model::{
     Attachment, Attribute, Attributes, ContainerOptions, Endpoint, FileReference, Grant,
-    Healthcheck, Logging, Mount, MountSource, ObservedSocket, Port, Resolved, Restart, Service,
-    Stack, Ulimit, format_duration,
+    Healthcheck, Limits, Logging, Mount, MountSource, ObservedSocket, Port, Resolved, Restart,
+    Service, Stack, Ulimit, format_duration,
 };
 
 use super::attribute::{deploy, develop};
@@ -94,7 +94,8 @@ fn annotations_to_cpus(
     options: &ContainerOptions<Resolved>,
     more: &Attributes<Resolved>,
 ) {
-    let limits = &options.limits;
+    let none = Limits::default();
+    let limits = options.limits.as_deref().unwrap_or(&none);
     map.texts("annotations", &options.annotations);
     map.attribute("attach", more);
     map.put_some("develop", more.get("develop").and_then(develop));
@@ -111,7 +112,8 @@ fn annotations_to_cpus(
 }
 
 fn memory_to_ports(map: &mut GoMap, options: &ContainerOptions<Resolved>) {
-    let limits = &options.limits;
+    let none = Limits::default();
+    let limits = options.limits.as_deref().unwrap_or(&none);
     map.size("mem_limit", limits.memory.map(|size| size.0));
     map.size(
         "mem_reservation",

@@ -335,7 +335,9 @@ fn device(device: &Templated<String>) -> Value {
 }
 
 fn resources(map: &mut MapBuilder, options: &ContainerOptions<Template>) {
-    limits(map, &options.limits);
+    if let Some(given) = &options.limits {
+        limits(map, given);
+    }
     map.typed("oom_score_adj", &options.oom_score_adj, |score| {
         json!(score)
     });

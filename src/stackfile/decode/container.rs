@@ -45,7 +45,9 @@ impl<'a, 'n, F: Form> Reader<'_, 'a, 'n, F> {
             secrets: self.files("secrets", SecretName::new),
             sockets: self.names("sockets", SocketName::new),
             attachment: self.attachment(),
-            limits: self.limits(),
+            limits: Some(self.limits())
+                .filter(|limits| *limits != Limits::default())
+                .map(Box::new),
             ..ContainerOptions::default()
         };
         self.host_options(&mut options);

@@ -30,7 +30,7 @@ pub(super) fn quarrels<F: Form>(
     };
     let no_limits = Limits::default();
     let other = container.deploy_limits.as_deref().unwrap_or(&no_limits);
-    let plain = &container.limits;
+    let plain = container.limits.as_deref().unwrap_or(&no_limits);
     let limits = deploy.get(&["resources", "limits"]).is_some();
     let reservation = deploy.get(&["resources", "reservations"]).is_some();
     let replicas = match deploy.get(&["replicas"]) {

@@ -470,7 +470,10 @@ fn mode_and_owner<N: Clone + std::fmt::Debug + PartialEq + Eq>(
 }
 
 fn resources(arguments: &mut Arguments, options: &ContainerOptions<Template>, scribe: &mut Scribe) {
-    let memory = options.limits.memory.as_ref();
+    let memory = options
+        .limits
+        .as_ref()
+        .and_then(|limits| limits.memory.as_ref());
     arguments.put_some(
         "mem_limit",
         memory.map(|value| scribe.typed(value, |bytes| Value::from(bytes.0))),
