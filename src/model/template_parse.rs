@@ -271,7 +271,8 @@ impl Parser {
             None => (Minds::Unset, tail),
         };
         let colon = usize::from(minds == Minds::UnsetOrEmpty);
-        if depth >= DEPTH {
+        // One without an operator holds no others: it may stand wherever `$NAME` may, which is written so.
+        if depth >= DEPTH && !tail.is_empty() {
             return Err(TemplateError::TooDeep { span });
         }
         let mut word = || {
@@ -346,6 +347,18 @@ mod tests {
         parsed
             .resolve(&lookup)
             .map_err(|unset| unset.into_iter().map(|unset| unset.name).collect())
+    }
+
+    #[test]
+    fn a_name_at_the_bound_of_depth_can_be_read_as_it_is_written() {
+        let nested = |inner: &str| format!("{}{inner}{}", "${V:-".repeat(DEPTH), "}".repeat(DEPTH));
+        let parsed = TemplateText::parse(&nested("$X")).unwrap();
+        assert_eq!(parsed.to_string(), nested("${X}"));
+        assert_eq!(
+            TemplateText::parse(&nested("${X}")).unwrap().to_string(),
+            nested("${X}")
+        );
+        assert!(TemplateText::parse(&nested("${X:-}")).is_err());
     }
 
     #[test]
