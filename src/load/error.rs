@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::model::{FILE_BYTES, FILES, TEMPLATE_BYTES, TOTAL_BYTES, mebibytes};
+
 /// Why the files of a stack cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
@@ -20,7 +22,7 @@ pub enum LoadError {
         named_by: String,
     },
     /// A file is larger than any stack needs.
-    #[error("{} is larger than 4 MiB", path.display())]
+    #[error("{} is larger than {} MiB", path.display(), mebibytes(FILE_BYTES))]
     TooLarge {
         /// The file.
         path: PathBuf,
@@ -32,19 +34,19 @@ pub enum LoadError {
         path: PathBuf,
     },
     /// All files of a stack together are larger than any stack needs.
-    #[error("with {} the files of this stack are larger than 8 MiB", path.display())]
+    #[error("with {} the files of this stack are larger than {} MiB", path.display(), mebibytes(TOTAL_BYTES))]
     TooMuch {
         /// The file that was too much.
         path: PathBuf,
     },
     /// The templates are larger than any stack needs.
-    #[error("with {} the templates of this stack are larger than 1 MiB", path.display())]
+    #[error("with {} the templates of this stack are larger than {} MiB", path.display(), mebibytes(TEMPLATE_BYTES as u64))]
     TemplatesTooLarge {
         /// The template that was too much.
         path: PathBuf,
     },
     /// There are more files than any stack has.
-    #[error("{} is one file too many: a stack may include 2000", path.display())]
+    #[error("{} is one file too many: a stack may include {FILES}", path.display())]
     TooMany {
         /// The first file that was left out.
         path: PathBuf,
@@ -91,7 +93,10 @@ impl LoadError {
                 Some("name the file with -f FILE, or go to the folder it is in".to_owned())
             }
             Self::Missing { named_by, .. } => Some(format!("{named_by} names it")),
-            Self::TooLarge { .. } => Some("no file of a stack may exceed 4 MiB".to_owned()),
+            Self::TooLarge { .. } => Some(format!(
+                "no file of a stack may exceed {} MiB",
+                mebibytes(FILE_BYTES)
+            )),
             Self::TemplatesTooLarge { .. } => {
                 Some("templates/*.j2 hold layout; what is long belongs into stack.toml".to_owned())
             }

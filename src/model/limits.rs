@@ -41,6 +41,11 @@ pub const FILLED_BYTES: usize = 1024 * 1024;
 /// All texts of a stack may grow by no more when their variables are filled in.
 pub const GROWN_BYTES: usize = 4 * 1024 * 1024;
 
+/// Returns a bound in bytes as messages name it, in whole MiB.
+pub const fn mebibytes(bytes: u64) -> u64 {
+    bytes >> 20
+}
+
 /// A bound that an input breaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Excess {
@@ -50,6 +55,10 @@ pub enum Excess {
     Tokens,
     /// [`TOML_VALUES`].
     Values,
+    /// [`IMPORT_VALUES`].
+    ImportValues,
+    /// [`IMPORT_BYTES`].
+    ImportBytes,
 }
 
 impl fmt::Display for Excess {
@@ -63,6 +72,15 @@ impl fmt::Display for Excess {
             Self::Values => write!(
                 f,
                 "more than {TOML_VALUES} values in the files of one stack"
+            ),
+            Self::ImportValues => write!(
+                f,
+                "more than {IMPORT_VALUES} values and comments, those repeated by aliases, include and extends counted each time"
+            ),
+            Self::ImportBytes => write!(
+                f,
+                "more than {} MiB of text with its keys, that repeated by aliases, include and extends counted each time",
+                mebibytes(IMPORT_BYTES as u64)
             ),
         }
     }
@@ -88,14 +106,12 @@ impl ImportBudget {
     /// Takes values and bytes of text from the budget.
     ///
     /// # Errors
-    /// What to say where there are not as many left.
-    pub fn take(&mut self, values: usize, bytes: usize) -> Result<(), &'static str> {
-        self.values = self.values.checked_sub(values).ok_or(
-            "more than 80000 values and comments, those repeated by aliases, include and extends counted each time",
-        )?;
-        self.bytes = self.bytes.checked_sub(bytes).ok_or(
-            "more than 2 MiB of text with its keys, that repeated by aliases, include and extends counted each time",
-        )?;
+    /// The bound that is met where there are not as many left.
+    pub fn take(&mut self, values: usize, bytes: usize) -> Result<(), Excess> {
+        let left = self.values.checked_sub(values);
+        self.values = left.ok_or(Excess::ImportValues)?;
+        let left = self.bytes.checked_sub(bytes);
+        self.bytes = left.ok_or(Excess::ImportBytes)?;
         Ok(())
     }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use crate::model::{
     FILLED_BYTES, FileRole, GROWN_BYTES, Minds, Operator, Segment, Sources, TemplateError,
-    TemplateText, Unset,
+    TemplateText, Unset, mebibytes,
 };
 
 use super::diagnostic::MISTAKES;
@@ -157,11 +157,17 @@ impl<'a> Filler<'a> {
             let (message, help) = match is_short {
                 true => (
                     "the texts of this stack become too long when their variables are filled in",
-                    "all of them may grow by 4 MiB",
+                    format!(
+                        "all of them may grow by {} MiB",
+                        mebibytes(GROWN_BYTES as u64)
+                    ),
                 ),
                 false => (
                     "this becomes too long when its variables are filled in",
-                    "no text may become longer than 1 MiB; what are the variables made of?",
+                    format!(
+                        "no text may become longer than {} MiB; what are the variables made of?",
+                        mebibytes(FILLED_BYTES as u64)
+                    ),
                 ),
             };
             let diagnostic = Diagnostic::error(Code::TooLarge, message, at.label(""));

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::model::{GROWN_BYTES, VALUES};
+use crate::model::{GROWN_BYTES, VALUES, mebibytes};
 
 use super::tree::{Node, Table, Value};
 use super::{Code, Diagnostic};
@@ -129,7 +129,8 @@ impl Growth {
         let message = if self.values > VALUES {
             format!("the layers of this stack make more than {VALUES} values")
         } else if self.bytes > GROWN_BYTES {
-            "the layers of this stack copy more than 4 MiB of text".to_owned()
+            let most = mebibytes(GROWN_BYTES as u64);
+            format!("the layers of this stack copy more than {most} MiB of text")
         } else if self.comparisons > COMPARISONS {
             "too much is removed from too much".to_owned()
         } else {

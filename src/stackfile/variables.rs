@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 
 use crate::model::{
     FILLED_BYTES, FileRole, GROWN_BYTES, Minds, Operator, Segment, Sources, TemplateText, Variable,
-    format_float,
+    format_float, mebibytes,
 };
 
 use super::env_file::{self, EnvEntry, EnvMistake};
@@ -423,8 +423,10 @@ pub(super) type Sizes = HashMap<(usize, usize, usize), usize>;
 /// Makes the diagnostic for an entry of an env file that grows out of bounds.
 pub(super) fn too_long(name: &str, site: Site) -> Diagnostic {
     let message = format!("{name} becomes too long when its variables are filled in");
-    Diagnostic::error(Code::TooLarge, message, site.label(""))
-        .with_help("no value may become longer than 1 MiB, and all of them than 4 MiB")
+    let [one, all] = [FILLED_BYTES, GROWN_BYTES].map(|bytes| mebibytes(bytes as u64));
+    Diagnostic::error(Code::TooLarge, message, site.label("")).with_help(format!(
+        "no value may become longer than {one} MiB, and all of them than {all} MiB"
+    ))
 }
 
 /// Returns the text with nothing for what is unset and has no operator: in env files Compose does not mind.

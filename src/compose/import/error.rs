@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::model::{FILE_BYTES, mebibytes};
+
 /// Why compose files cannot be imported.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ImportError {
@@ -13,7 +15,7 @@ pub enum ImportError {
         reason: String,
     },
     /// The text is larger than any compose file needs to be.
-    #[error("{} is larger than 4 MiB", path.display())]
+    #[error("{} is larger than {} MiB", path.display(), mebibytes(FILE_BYTES))]
     TooLarge {
         /// The file.
         path: PathBuf,

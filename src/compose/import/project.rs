@@ -13,7 +13,7 @@ use super::paths::{join, rebase, rebase_service};
 use super::undeclared::declare;
 use super::yaml::{At, Map, Node, Value, parse};
 use super::{ImportError, ImportWarning, service};
-use crate::model::{FILES, ImportBudget, TOTAL_BYTES, shortened};
+use crate::model::{FILES, ImportBudget, TOTAL_BYTES, mebibytes, shortened};
 
 /// The files may include each other this deep, and services extend each other.
 const CHAIN: usize = 32;
@@ -149,7 +149,7 @@ impl Gathering<'_, '_> {
         let (values, bytes) = copied.size();
         let paths = values.saturating_mul(folder.as_os_str().len());
         let taken = self.budget.take(values, bytes.saturating_add(paths));
-        taken.map_err(|message| self.invalid(at, message))
+        taken.map_err(|excess| self.invalid(at, excess.to_string()))
     }
 
     /// Parses a file, once.
@@ -170,14 +170,16 @@ impl Gathering<'_, '_> {
                 file: number,
                 line: 1,
             };
-            let message = "with this one the files are larger than 8 MiB all together";
+            let most = mebibytes(TOTAL_BYTES);
+            let message =
+                format!("with this one the files are larger than {most} MiB all together");
             return Err(self.invalid(at, message));
         }
         let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
         let node = Rc::new(parse(path, number, text, &mut self.budget)?);
         let (lines, bytes) = Comments::size(text);
         let taken = self.budget.take(lines, bytes);
-        taken.map_err(|message| self.invalid(node.at, message))?;
+        taken.map_err(|excess| self.invalid(node.at, excess.to_string()))?;
         self.comments.read(number, text);
         if !matches!(node.value, Value::Map(_)) {
             return Err(self.invalid(node.at, "a compose file is a map with `services`"));

@@ -309,7 +309,7 @@ impl Builder<'_> {
 
     fn count(&mut self, (values, bytes): (usize, usize), place: Place) -> Result<(), ImportError> {
         let taken = self.budget.take(values, bytes);
-        taken.map_err(|message| self.error(place.0, place.1, message))
+        taken.map_err(|excess| self.error(place.0, place.1, excess.to_string()))
     }
 
     fn enter(

@@ -1,6 +1,7 @@
 //! The Airflow file of a DAG, for Airflow 2.10 to 3.x alike.
 
 mod expression;
+mod storage;
 mod task;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -2,7 +2,7 @@
 
 use indexmap::IndexMap;
 
-use crate::model::{Cron, Dag, Form, Json, Runner, Schedule, TaskName};
+use crate::model::{Cron, Dag, Form, Runner, Schedule, TaskName};
 
 use super::super::language;
 use super::super::suggest::nearest;
@@ -33,7 +33,9 @@ impl<'a, F: Form> Decoder<'a, F> {
             max_active_tasks: reader.count("max_active_tasks").unwrap_or(ACTIVE),
             runner: reader.choice("runner", &runners).unwrap_or_default(),
             tags: reader.known_texts("tags"),
-            params: reader.with("params", Decoder::params).unwrap_or_default(),
+            params: reader
+                .with("params", Decoder::json_object)
+                .unwrap_or_default(),
             tasks: reader.with("tasks", Decoder::tasks).unwrap_or_default(),
         };
         // The default args are merged into the tasks by now.
@@ -58,16 +60,6 @@ impl<'a, F: Form> Decoder<'a, F> {
             tasks.extend(name.zip(task));
         }
         Some(tasks)
-    }
-
-    fn params(&mut self, node: &Node, path: &At<'_>) -> Option<IndexMap<String, Json<F>>> {
-        match self.json(node, path)? {
-            Json::Object(params) => Some(params),
-            _ => {
-                self.wrong_type(node, path, "a table");
-                None
-            }
-        }
     }
 
     fn cron(&mut self, node: &Node, path: &At<'_>) -> Option<Cron> {

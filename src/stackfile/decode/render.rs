@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
 
-use crate::model::{FileRole, ForEach, Json, NAME_IN_PATH, Template, UserFile};
+use crate::model::{FileRole, ForEach, NAME_IN_PATH, Template, UserFile};
 
 use super::super::language::{RENDER, USER_FILE};
 use super::super::suggest::nearest;
@@ -70,7 +70,9 @@ impl Decoder<'_, Template> {
         let mut reader = Reader::open(self, node, path, &USER_FILE)?;
         let template = reader.with("template", Decoder::template_name);
         file.for_each = reader.choice("for_each", &ForEach::ALL);
-        file.values = reader.with("values", Decoder::values).unwrap_or_default();
+        file.values = reader
+            .with("values", Decoder::json_object)
+            .unwrap_or_default();
         reader.finish();
         if node.get("template").is_none() {
             let message = format!("{path} has no template");
@@ -81,16 +83,6 @@ impl Decoder<'_, Template> {
         }
         file.template = template.unwrap_or_default();
         Some(file)
-    }
-
-    fn values(&mut self, node: &Node, path: &At<'_>) -> Option<IndexMap<String, Json<Template>>> {
-        match self.json(node, path)? {
-            Json::Object(values) => Some(values),
-            _ => {
-                self.wrong_type(node, path, "a table");
-                None
-            }
-        }
     }
 
     /// Returns the name of a template that is there.

@@ -209,6 +209,21 @@ impl<'a, F: Form> Decoder<'a, F> {
         Some(codes)
     }
 
+    /// Decodes a table as a JSON object.
+    pub(super) fn json_object(
+        &mut self,
+        node: &Node,
+        path: &At<'_>,
+    ) -> Option<IndexMap<String, Json<F>>> {
+        match self.json(node, path)? {
+            Json::Object(members) => Some(members),
+            _ => {
+                self.wrong_type(node, path, "a table");
+                None
+            }
+        }
+    }
+
     /// Decodes any value of TOML as JSON; `{ null = true }` is null.
     pub(super) fn json(&mut self, node: &Node, path: &At<'_>) -> Option<Json<F>> {
         if node.is_mark("null") {

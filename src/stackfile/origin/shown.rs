@@ -65,9 +65,6 @@ impl Shower {
     }
 
     fn shown(&self, node: &Node, path: &KeyPath, text_of: &dyn Fn(&Text) -> String) -> String {
-        if node.is_poison(Mode::Resolve) {
-            return "?".to_owned();
-        }
         match &node.value {
             Value::Table(table) => {
                 let entries = table.iter().map(|(key, inner)| {
@@ -87,6 +84,7 @@ impl Shower {
                 let items = items.map(|(at, item)| self.shown(item, &path.join(at), text_of));
                 format!("[{}]", items.collect::<Vec<_>>().join(", "))
             }
+            Value::Text(_) if node.is_poison(Mode::Resolve) => "?".to_owned(),
             Value::Text(text) => {
                 let now = text_of(text);
                 let is_filled = now != *text.raw;
@@ -111,7 +109,7 @@ impl Shower {
             Value::Bool(value) => value.to_string(),
             Value::Date(date) => date.to_string(),
             Value::Null => "{ null = true }".to_owned(),
-            Value::Poison => String::new(),
+            Value::Poison => "?".to_owned(),
         }
     }
 
