@@ -2,7 +2,7 @@
 
 use crate::model::{
     ContainerOptions, Grant, Mount, MountSource, MountSpec, MountSpecSource, ObservedSocket,
-    Resolved, Socket, SocketName, Stack, VolumeName,
+    Resolved, Socket, SocketName, Stack, VolumeName, clean_path,
 };
 
 use super::{ComposeGeneration, Host, volume_name};
@@ -41,7 +41,7 @@ fn mount_spec(
             propagation,
             selinux,
         } => MountSpecSource::Bind {
-            path: clean(path),
+            path: clean_path(path),
             create_host_path: create_host_path.unwrap_or(compose == ComposeGeneration::V5),
             propagation: propagation.clone(),
             selinux: selinux.clone(),
@@ -76,21 +76,6 @@ fn mount_spec(
         source,
         read_only: mount.read_only,
     }
-}
-
-/// Returns an absolute path as the engine has it: without `.`, `..`, doubled and trailing slashes.
-fn clean(path: &str) -> String {
-    let mut parts: Vec<&str> = Vec::new();
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => {
-                parts.pop();
-            }
-            part => parts.push(part),
-        }
-    }
-    format!("/{}", parts.join("/"))
 }
 
 /// Returns the sockets that a container asks for, with their definitions.

@@ -72,3 +72,18 @@ impl Sources {
         self.folder.join(path)
     }
 }
+
+/// Returns an absolute path as the engine has it: without `.`, `..`, doubled and trailing slashes, by text alone as Compose does.
+pub fn clean_path(path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop();
+            }
+            part => parts.push(part),
+        }
+    }
+    format!("/{}", parts.join("/"))
+}

@@ -23,7 +23,7 @@ use std::marker::PhantomData;
 use std::path::Path;
 
 use crate::model::{
-    ENV_VALUES, FILLED_BYTES, FileId, Form, GROWN_BYTES, PORTS, Sources, TemplateText,
+    ENV_VALUES, FILLED_BYTES, FileId, Form, GROWN_BYTES, PORTS, Sources, TemplateText, clean_path,
     is_secret_name, mask_url_passwords,
 };
 
@@ -251,29 +251,9 @@ impl<'a, F: Form> Decoder<'a, F> {
             }
             _ => path.to_owned(),
         };
-        clean(&self.sources.absolute(Path::new(&expanded)))
+        let absolute = self.sources.absolute(Path::new(&expanded));
+        clean_path(&absolute.to_string_lossy())
     }
-}
-
-/// Returns a path without `.` and `..`, by text alone as Compose does.
-fn clean(path: &Path) -> String {
-    let mut parts: Vec<std::path::Component<'_>> = Vec::new();
-    for part in path.components() {
-        match part {
-            std::path::Component::CurDir => {}
-            std::path::Component::ParentDir => {
-                if parts.len() > 1 {
-                    parts.pop();
-                }
-            }
-            part => parts.push(part),
-        }
-    }
-    parts
-        .iter()
-        .collect::<std::path::PathBuf>()
-        .to_string_lossy()
-        .into_owned()
 }
 
 /// Splits a text at a sign that does not stand within `${…}`, nor within the brackets of an IPv6 address.

@@ -1,6 +1,6 @@
 //! Decodes mounts.
 
-use crate::model::{Attribute, Attributes, Form, Mount, MountSource};
+use crate::model::{Attribute, Attributes, Form, Mount, MountSource, clean_path};
 
 use super::super::language;
 use super::super::tree::Node;
@@ -304,5 +304,5 @@ fn clean_target(path: &str) -> String {
     if !path.starts_with('/') {
         return path.to_owned();
     }
-    super::clean(std::path::Path::new(path))
+    clean_path(path)
 }
