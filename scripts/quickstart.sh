@@ -12,8 +12,9 @@ say() { printf '\n── %s\n' "$*" >&2; }
 scripts/install-deps.sh
 if [[ -z ${STACKGEN_BIN:-} ]]; then
   say 'Building stackgen'
-  cargo build --profile quick --locked
-  STACKGEN_BIN=${CARGO_TARGET_DIR:-target}/quick/stackgen
+  # As the tests build it, too: on a first visit the build is what one waits for, and the program waits for Docker.
+  cargo build --locked
+  STACKGEN_BIN=${CARGO_TARGET_DIR:-target}/debug/stackgen
 fi
 # As it is typed: from here, `stackgen` is what was just built.
 stackgen() { "$STACKGEN_BIN" "$@"; }
@@ -51,7 +52,7 @@ The reference platform (Airflow, Postgres, MLflow, Elasticsearch, …) is stack.
   examples/platform/images/build.sh                        only where no image registry is within reach
   $bin apply
 
-This is a quick build. One made for speed, in your PATH:
+This build was made quickly. One that is quick itself, in your PATH:
 
   cargo install --locked --path .
 
