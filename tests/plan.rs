@@ -397,6 +397,50 @@ external = true
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_the_engine_is_too_old_for_is_refused_before_any_change() {
+    let text = r#"
+[stack]
+name = "shop"
+
+[services.web]
+image = "base:1"
+scale = 2
+annotations = { team = "red" }
+healthcheck = { test = "true", start_interval = "1s" }
+volumes = [{ type = "volume", source = "data", target = "/d", volume.subpath = "x" }]
+networks = { back = { mac_address = "02:42:ac:11:00:0a" }, front = { priority = 1 } }
+
+[services.db]
+image = "base:1"
+
+[networks.back]
+[networks.front]
+[volumes.data]
+"#;
+    let engine = FakeEngine::new();
+    let stack = stack(text);
+    let mut observed = observe(&engine, &stack).await;
+    let plan = plan::diff(&stack, &observed, &options());
+    let blockers: Vec<String> = plan.blockers().map(plan::note_text).collect();
+    insta::assert_snapshot!(blockers.join("\n"), @r"
+    services.web.annotations needs an engine with API 1.43, and this one has 1.41
+    services.web.healthcheck.start_interval needs an engine with API 1.44, and this one has 1.41
+    services.web.volumes./d.volume.subpath needs an engine with API 1.45, and this one has 1.41
+    services.web.networks.shop_back.mac_address needs an engine with API 1.44, and this one has 1.41
+    ");
+    let is_of_web = |action: &Action| match action {
+        Action::CreateContainer(spec) => spec.name.starts_with("shop-web-"),
+        _ => false,
+    };
+    assert!(plan.steps.iter().all(|step| !is_of_web(&step.action)));
+    observed.engine.api = (1, 45);
+    let plan = plan::diff(&stack, &observed, &options());
+    assert_eq!(plan.blockers().count(), 0);
+    let web = plan.steps.iter().filter(|step| is_of_web(&step.action));
+    assert_eq!(web.count(), 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn limits_and_restart_policy_of_deploy_reach_the_engine() {
     let text = r#"
 [stack]

@@ -83,6 +83,7 @@ fn note(note: &Note) -> Value {
         Note::SocketUnusable { .. } => "socket_unusable",
         Note::ImageMissing { .. } => "image_missing",
         Note::NotSupported { .. } => "not_supported",
+        Note::EngineTooOld { .. } => "engine_too_old",
         Note::StaleComposeHash { .. } => "stale_compose_hash",
         Note::NotWell { .. } => "not_well",
         Note::DriftIgnored { .. } => "drift_ignored",

@@ -14,6 +14,7 @@ mod names;
 mod network;
 mod objects;
 mod ownership;
+mod versions;
 
 pub use beyond::*;
 pub use container::*;
@@ -23,3 +24,4 @@ pub use mounts::socket_target;
 pub use names::*;
 pub use objects::*;
 pub use ownership::*;
+pub use versions::*;

@@ -195,6 +195,15 @@ impl ContainerConfig {
     }
 }
 
+impl ContainerConfig {
+    /// Returns the network that the container is made on, by its name at the engine.
+    pub fn main_network(&self) -> Option<&str> {
+        let first = || self.endpoints.keys().next();
+        let main = self.main_network.as_ref().or_else(first);
+        main.map(String::as_str)
+    }
+}
+
 /// A published port.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PortSpec {

@@ -236,10 +236,6 @@ fn clean(
     {
         observed.security_opt.retain(|o| o != "label=disable");
     }
-    // An engine that is too old drops annotations without a word.
-    if observed.annotations.is_empty() {
-        desired.annotations.clear();
-    }
 }
 
 /// Returns whether a label is compared: of Compose's only those that say whose the container is, of our own none.

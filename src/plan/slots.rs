@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::compose::{beyond_engine, container_name, container_spec, labels};
+use crate::compose::{
+    MANY_NETWORKS, beyond_engine, container_name, container_spec, labels, newer_than,
+};
 use crate::model::{
     ContainerSpec, ContainerStatus, ImageReference, Lifecycle, ObservedContainer, ObservedImage,
     PortSpec, Rerun, Service, ServiceName,
@@ -183,6 +185,9 @@ impl<'a> Planner<'a> {
                 }));
             return true;
         }
+        if self.is_too_new(slot) {
+            return true;
+        }
         let name = &slot.spec.name;
         let unknown = self.observed.unknown.iter();
         let mut unknown = unknown.filter(|it| it.container_name.as_ref() == Some(name));
@@ -219,6 +224,23 @@ impl<'a> Planner<'a> {
             }
             Some(_) | None => false,
         }
+    }
+
+    /// Says what the engine is too old for, once for all containers of a service, and returns whether there is such a thing.
+    fn is_too_new(&mut self, slot: &Slot<'a>) -> bool {
+        let has = self.observed.engine.api;
+        let found = newer_than(&slot.spec.config, has);
+        for it in &found {
+            let note = Note::EngineTooOld {
+                what: format!("services.{}.{}", slot.service, it.attribute),
+                needs: it.needs,
+                has,
+            };
+            if !self.notes.contains(&note) {
+                self.notes.push(note);
+            }
+        }
+        !found.is_empty()
     }
 
     /// Picks the container that stays: one that is as it should be, preferably running and under its name. The others go.
@@ -393,7 +415,7 @@ impl<'a> Planner<'a> {
 
     /// Returns the networks that a container joins beyond the one that it is made on, where the engine takes one only.
     pub(super) fn later_networks(&self, spec: &ContainerSpec) -> Vec<String> {
-        if self.observed.engine.api >= (1, 44) {
+        if self.observed.engine.api >= MANY_NETWORKS {
             return Vec::new();
         }
         let main = spec.config.main_network.as_ref();

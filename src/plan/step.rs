@@ -320,6 +320,15 @@ pub enum Note {
         /// What to do about it.
         why: &'static str,
     },
+    /// An attribute that this engine is too old for and would drop in silence: the plan cannot be applied.
+    EngineTooOld {
+        /// The attribute with its path, such as `services.web.annotations`.
+        what: String,
+        /// The API version that brought it.
+        needs: (u32, u32),
+        /// The API version that the engine has.
+        has: (u32, u32),
+    },
     /// Compose's hash label goes stale by an update in place.
     StaleComposeHash {
         /// The service.
@@ -363,7 +372,8 @@ impl Note {
             | Self::ExternalMissing { .. }
             | Self::SocketUnusable { .. }
             | Self::ImageMissing { .. }
-            | Self::NotSupported { .. } => true,
+            | Self::NotSupported { .. }
+            | Self::EngineTooOld { .. } => true,
             Self::LeftOut { .. }
             | Self::OrphanKept { .. }
             | Self::SocketGrant { .. }

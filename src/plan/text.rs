@@ -488,6 +488,12 @@ fn note_line(note: &Note, options: &TextOptions<'_>) -> (&'static str, String) {
             ("Blocked", text)
         }
         Note::NotSupported { what, why } => ("Blocked", format!("{what}: {why}")),
+        Note::EngineTooOld { what, needs, has } => {
+            let version = |(major, minor): (u32, u32)| format!("{major}.{minor}");
+            let (needs, has) = (version(*needs), version(*has));
+            let text = format!("{what} needs an engine with API {needs}, and this one has {has}");
+            ("Blocked", text)
+        }
         Note::StaleComposeHash { service } => {
             let text = format!(
                 "`docker compose up` would recreate {service} once: its hash label keeps the old value"
