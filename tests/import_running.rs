@@ -324,6 +324,7 @@ fn imported(
         },
         containers,
         networks: Vec::new(),
+        foreign_subnets: BTreeMap::new(),
         volumes: Vec::new(),
         images: [(id, Some(image))].into(),
         sockets: BTreeMap::new(),

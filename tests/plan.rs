@@ -461,3 +461,178 @@ deploy = { replicas = 2, restart_policy = { condition = "on-failure", max_attemp
     assert_eq!(config.limits.memory_reservation, Some(Bytes(8 << 20)));
     assert_eq!(plan_of(&engine, text, &options()).await.change_count(), 0);
 }
+
+/// Returns the text of every note because of which a plan cannot be applied.
+fn blocked(plan: &Plan) -> Vec<String> {
+    plan.blockers().map(plan::note_text).collect()
+}
+
+async fn perform(engine: &FakeEngine, plan: &Plan) {
+    let (progress, events) = tokio::sync::mpsc::channel(1);
+    drop(events);
+    let shared = std::sync::Arc::new(engine.clone());
+    let options = ApplyOptions::default();
+    let report = exec::apply(shared, plan, &options, progress, &Stop::default()).await;
+    assert!(report.is_success(), "{report:#?}");
+}
+
+/// Labels cannot be changed: only a new container makes a takeover last.
+#[tokio::test(start_paused = true)]
+async fn the_same_name_from_another_folder_is_refused_and_taken_over_for_good_by_adopt() {
+    const DB: &str = r#"
+[stack]
+name = "shop"
+[services.db]
+image = "base:1"
+volumes = ["data:/data"]
+[volumes.data]
+"#;
+    let engine = running(DB).await;
+    engine.change("shop-db-1", |it| {
+        let label = compose::labels::WORKING_DIR.to_owned();
+        it.config.labels.insert(label, "/elsewhere".to_owned());
+    });
+    let plan = plan_of(&engine, DB, &options()).await;
+    assert_eq!(
+        blocked(&plan),
+        [
+            "network shop_default is in the way and belongs to project shop of another folder",
+            "volume shop_data is in the way and belongs to project shop of another folder",
+            "container shop-db-1 is in the way and belongs to project shop of /elsewhere",
+        ]
+    );
+    let adopt = PlanOptions {
+        adopt: true,
+        ..options()
+    };
+    let plan = plan_of(&engine, DB, &adopt).await;
+    insta::assert_snapshot!(plan::text(&plan, &TextOptions::default()), @r#"
+    shop: 1 service, 1 differs from stack.toml
+
+    -/+ service db: recreate
+        why   it was made from /elsewhere, which its labels say as long as it lives
+
+    Away      db, until the new container is up
+
+    Plan: 1 to recreate. No data is lost.
+    "#);
+    perform(&engine, &plan).await;
+    // From now on it is ours without asking, with the same network and volume.
+    assert!(plan_of(&engine, DB, &options()).await.is_empty());
+    assert_eq!(engine.network_names(), ["shop_default"]);
+    assert_eq!(engine.volume_names(), ["shop_data"]);
+}
+
+/// Returns a container that looks like one of the shop and is nobody's, on the same networks.
+fn add_stranger(engine: &FakeEngine, like: &str, name: &str) {
+    let mut stranger = engine.containers()[like].clone();
+    stranger.id = stackgen::model::ContainerId::new(format!("{name}000000000000")).unwrap();
+    stranger.name = name.to_owned();
+    stranger.config.labels.clear();
+    engine.add_container(stranger);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stranger_on_a_network_is_left_alone_and_stands_in_the_way_of_its_removal() {
+    let engine = running(SHOP).await;
+    add_stranger(&engine, "shop-db-1", "debug");
+    let plan = plan_of(&engine, SHOP, &options()).await;
+    assert!(plan.is_empty());
+    let text = plan::text(&plan, &TextOptions::default());
+    let line = "Left alone container debug on network shop_default: not of this stack";
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words(&text).contains(line), "{text}");
+
+    let shop = stack(SHOP);
+    let down = plan::down(
+        &shop,
+        &observe(&engine, &shop).await,
+        &DownOptions::default(),
+    );
+    let in_the_way = ["network shop_default is to be removed, and container debug is on it"];
+    assert_eq!(blocked(&down), in_the_way);
+
+    let elsewhere = SHOP.replace(
+        "image = \"base:1\"\n",
+        "image = \"base:1\"\nnetworks = [\"other\"]\n",
+    ) + "[networks.other]\n";
+    let prune = PlanOptions {
+        prune: true,
+        ..options()
+    };
+    assert_eq!(
+        blocked(&plan_of(&engine, &elsewhere, &prune).await),
+        in_the_way
+    );
+    assert_eq!(
+        blocked(&plan_of(&engine, &elsewhere, &options()).await),
+        [""; 0]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_network_whose_range_another_one_has_is_refused_before_anything_is_done() {
+    let engine = running("[stack]\nname = \"other\"\n[services.a]\nimage = \"base:1\"\nnetworks = [\"n\"]\n[networks.n]\nipam = { config = [{ subnet = \"10.77.0.0/16\" }] }\n").await;
+    let with = |subnet: &str| {
+        format!(
+            "[stack]\nname = \"shop\"\n[services.a]\nimage = \"base:1\"\nnetworks = [\"m\"]\n[networks.m]\nipam = {{ config = [{{ subnet = \"{subnet}\" }}] }}\n"
+        )
+    };
+    let plan = plan_of(&engine, &with("10.77.3.0/24"), &options()).await;
+    assert_eq!(
+        blocked(&plan),
+        ["networks.m asks for 10.77.3.0/24, which overlaps with 10.77.0.0/16 of network other_n"]
+    );
+    let plan = plan_of(&engine, &with("10.78.0.0/16"), &options()).await;
+    assert_eq!(blocked(&plan), [""; 0]);
+    perform(&engine, &plan).await;
+    // Its own range is not in its way.
+    let again = plan_of(&engine, &with("10.78.0.0/16"), &options()).await;
+    assert!(again.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn down_with_volumes_leaves_protected_foreign_and_unlabelled_ones() {
+    let text = "[stack]\nname = \"shop\"\n[services.a]\nimage = \"base:1\"\nvolumes = [\"one:/1\", \"two:/2\", \"ext:/3\"]\n[volumes.one]\n[volumes.two]\n[volumes.ext]\nexternal = true\nname = \"ext\"\n[policy]\nprevent_destroy = [\"volume:two\"]\n";
+    let engine = FakeEngine::new();
+    let volume = |name: &str, project: Option<&str>| stackgen::model::ObservedVolume {
+        name: name.to_owned(),
+        driver: "local".to_owned(),
+        options: Default::default(),
+        labels: project
+            .map(|it| (compose::labels::PROJECT.to_owned(), it.to_owned()))
+            .into_iter()
+            .collect(),
+    };
+    engine.add_volume(volume("ext", None));
+    engine.add_volume(volume("shop_loose", None));
+    // Of our project by name, and without the key that whoever made it for us would have given it.
+    engine.add_volume(volume("shop_keyless", Some("shop")));
+    engine.add_volume(volume("theirs", Some("other")));
+    engine.add_plain_image(&ImageReference::parse("base:1").unwrap(), "sha256:one");
+    perform(&engine, &plan_of(&engine, text, &options()).await).await;
+
+    let shop = stack(text);
+    let all = DownOptions {
+        volumes: true,
+        ..DownOptions::default()
+    };
+    let down = plan::down(&shop, &observe(&engine, &shop).await, &all);
+    let lost: Vec<String> = down
+        .changes
+        .iter()
+        .filter(|change| change.loses_data)
+        .map(|change| change.resource.to_string())
+        .collect();
+    assert_eq!(lost, ["volume:one"]);
+    let notes: Vec<String> = down.notes.iter().map(plan::note_text).collect();
+    assert_eq!(
+        notes,
+        ["volume shop_two stays: policy.prevent_destroy names it"]
+    );
+    perform(&engine, &down).await;
+    assert_eq!(
+        engine.volume_names(),
+        ["ext", "shop_keyless", "shop_loose", "shop_two", "theirs"]
+    );
+}

@@ -35,6 +35,8 @@ pub struct Observed {
     pub containers: Vec<ObservedContainer>,
     /// Networks with the project's label or with a name that the stack wants, sorted by name.
     pub networks: Vec<ObservedNetwork>,
+    /// The address ranges of every other network of the engine, by the network's name: no two may overlap.
+    pub foreign_subnets: BTreeMap<String, Vec<String>>,
     /// Volumes with the project's label or with a name that the stack wants, sorted by name.
     pub volumes: Vec<ObservedVolume>,
     /// Images that were asked for; `None`: not there.
@@ -186,8 +188,8 @@ pub struct ObservedNetwork {
     pub labels: BTreeMap<String, String>,
     /// Address ranges; filled in by the engine where none was asked for.
     pub pools: Vec<IpamPoolSpec>,
-    /// Ids of running containers that are attached.
-    pub containers: Vec<ContainerId>,
+    /// The running containers that are attached, whoever made them, with their names.
+    pub containers: BTreeMap<ContainerId, String>,
 }
 
 /// A volume at the engine.

@@ -8,7 +8,8 @@ use crate::model::{Observed, ObservedContainer, Resolved, ServiceName, Stack};
 use super::planner::{Planner, service_of, visit};
 use super::volumes::anonymous_volumes;
 use super::{
-    Action, DownOptions, OrphanKind, Plan, PlanOptions, Reason, Resource, StepId, Summary, Verdict,
+    Action, DownOptions, Note, OrphanKind, Plan, PlanOptions, Reason, Resource, StepId, Summary,
+    Verdict,
 };
 
 /// Returns what to do so that nothing of the stack is left but, where they are not to go, its volumes.
@@ -35,6 +36,16 @@ pub fn down(stack: &Stack<Resolved>, observed: &Observed, options: &DownOptions)
     }
     if options.volumes {
         remove_volumes(&mut planner);
+    }
+    planner.note_strangers();
+    let namesakes: Vec<&ObservedContainer> = planner.namesakes().collect();
+    for container in namesakes {
+        let why = format!("belongs to {}", planner.owner_of(container));
+        planner.notes.push(Note::NotOurs {
+            kind: "container",
+            name: container.name.clone(),
+            why,
+        });
     }
     planner.finish()
 }
@@ -116,7 +127,12 @@ fn remove_volumes(planner: &mut Planner<'_>) {
         let is_protected =
             key.is_some_and(|key| stack.parts().policy.prevent_destroy.contains(key));
         let is_external = key.is_some_and(|key| stack.volumes()[key].external);
-        if is_protected || is_external || !planner.owns_object(&volume.labels) {
+        if is_external || !planner.owns_object(&volume.labels) {
+            continue;
+        }
+        if is_protected {
+            let name = volume.name.clone();
+            planner.notes.push(Note::VolumeProtected { name });
             continue;
         }
         let resource = match key {
@@ -144,8 +160,15 @@ fn remove_anonymous_volumes(planner: &mut Planner<'_>, needs: &BTreeSet<StepId>)
         .iter()
         .partition(|it| planner.owns(it) || is_task_of(planner, it));
     let shared = anonymous_volumes(others.into_iter());
+    let stack = planner.stack;
+    // A name of that look may be one that stack.toml gives, and then somebody named it.
+    let named: BTreeSet<String> = stack
+        .volumes()
+        .keys()
+        .map(|key| volume_name(stack, key))
+        .collect();
     for (name, place) in anonymous_volumes(ours.into_iter()) {
-        if shared.contains_key(&name) {
+        if shared.contains_key(&name) || named.contains(&name) {
             continue;
         }
         let resource = Resource::Orphan(OrphanKind::Volume, name.clone());

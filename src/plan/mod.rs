@@ -16,6 +16,7 @@ mod planner;
 mod protocol;
 mod slots;
 mod step;
+mod subnets;
 mod text;
 mod volumes;
 

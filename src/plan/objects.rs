@@ -90,6 +90,7 @@ impl Planner<'_> {
                 });
             }
             (None, None) => {
+                self.note_taken_subnets(key, &spec);
                 let change = self.change(resource, Verdict::Create, vec![Reason::Missing], summary);
                 let step = self.step(
                     change,

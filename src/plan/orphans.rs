@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use crate::compose::{labels, network_name, volume_name};
-use crate::model::{ContainerStatus, ObservedContainer, ObservedNetwork, ServiceName};
+use crate::model::{
+    ContainerId, ContainerStatus, NetworkId, ObservedContainer, ObservedNetwork, ServiceName,
+};
 
 use super::planner::{Planner, is_up, service_of};
 use super::protocol::{host_port, remove};
@@ -183,20 +185,77 @@ impl<'a> Planner<'a> {
                 running: containers.iter().any(|(_, container)| is_up(container)),
             });
         }
-        for container in &self.observed.containers {
-            let project = container.config.labels.get(labels::PROJECT);
-            let is_namesake = project.is_some_and(|it| it == self.stack.name().as_str());
-            if is_namesake && !self.owns(container) {
-                let (name, owner) = (container.name.clone(), self.owner_of(container));
-                let note = Note::ForeignInTheWay {
-                    kind: "container",
-                    name,
-                    owner,
-                };
-                if !self.notes.contains(&note) {
-                    self.notes.push(note);
-                }
+        let namesakes: Vec<&ObservedContainer> = self.namesakes().collect();
+        for container in namesakes {
+            let (name, owner) = (container.name.clone(), self.owner_of(container));
+            let note = Note::ForeignInTheWay {
+                kind: "container",
+                name,
+                owner,
+            };
+            if !self.notes.contains(&note) {
+                self.notes.push(note);
             }
         }
+    }
+
+    /// Returns the containers of the same project name that belong to another folder.
+    pub(super) fn namesakes(&self) -> impl Iterator<Item = &'a ObservedContainer> {
+        self.observed.containers.iter().filter(|container| {
+            let project = container.config.labels.get(labels::PROJECT);
+            project.is_some_and(|it| it == self.stack.name().as_str()) && !self.owns(container)
+        })
+    }
+
+    /// Says which running containers of somebody else are on networks of ours: where the network is to go they are in its way, and
+    /// otherwise they are only left alone.
+    pub(super) fn note_strangers(&mut self) {
+        if !self.is_whole() {
+            return;
+        }
+        let goes: BTreeSet<&NetworkId> = self
+            .steps
+            .iter()
+            .filter_map(|step| {
+                let Action::RemoveNetwork { id, .. } = &step.action else {
+                    return None;
+                };
+                Some(id)
+            })
+            .collect();
+        let known = self.observed.containers.iter();
+        let ours: BTreeSet<&ContainerId> = known
+            .filter(|it| self.owns(it) || it.config.labels.contains_key(labels::TASK_PROJECT))
+            .map(|it| &it.id)
+            .collect();
+        let unknown = self.observed.unknown.iter();
+        // What could not be seen may well be ours.
+        let unseen: BTreeSet<&String> = unknown
+            .filter_map(|it| it.container_name.as_ref())
+            .collect();
+        let mut notes = Vec::new();
+        for network in &self.observed.networks {
+            if !self.owns_object(&network.labels) {
+                continue;
+            }
+            let attached = network.containers.iter();
+            let is_stranger = |id, name| !ours.contains(id) && !unseen.contains(name);
+            for (_, name) in attached.filter(|(id, name)| is_stranger(*id, *name)) {
+                let network_name = network.name.clone();
+                notes.push(if goes.contains(&network.id) {
+                    Note::ForeignEndpoint {
+                        network: network_name,
+                        container: name.clone(),
+                    }
+                } else {
+                    Note::NotOurs {
+                        kind: "container",
+                        name: name.clone(),
+                        why: format!("on network {network_name}: not of this stack"),
+                    }
+                });
+            }
+        }
+        self.notes.extend(notes);
     }
 }

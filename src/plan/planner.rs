@@ -145,6 +145,20 @@ impl<'a> Planner<'a> {
         }
     }
 
+    /// Returns the folder that a container which is taken over was made from; `None` for one that is ours by its labels. Labels cannot be
+    /// changed, so that only a new container makes the change of owner last.
+    pub(super) fn other_folder(&self, container: &'a ObservedContainer) -> Option<String> {
+        let labels = &container.config.labels;
+        let folder = &self.stack.parts().folder;
+        match container_ownership(labels, self.stack.name(), folder) {
+            Ownership::Foreign { .. } if self.owns(container) => {
+                let from = labels.get(labels::WORKING_DIR).cloned();
+                Some(from.unwrap_or_else(|| "an unknown folder".to_owned()))
+            }
+            Ownership::Foreign { .. } | Ownership::Ours | Ownership::Unlabelled => None,
+        }
+    }
+
     /// Returns whether a network or volume with these labels is ours: by its labels, unless a container of the same project belongs to
     /// another folder.
     pub(super) fn owns_object(&self, labels: &BTreeMap<String, String>) -> bool {
@@ -153,10 +167,7 @@ impl<'a> Planner<'a> {
 
     /// Returns whether a container of the same project name belongs to another folder.
     pub(super) fn is_shared_name(&self) -> bool {
-        self.observed.containers.iter().any(|container| {
-            let project = container.config.labels.get(labels::PROJECT);
-            project.is_some_and(|it| it == self.stack.name().as_str()) && !self.owns(container)
-        })
+        self.namesakes().next().is_some()
     }
 
     /// Returns who owns something, for people.
@@ -321,8 +332,6 @@ fn fingerprint(observed: &Observed, salt: &str) -> Fingerprint {
     let mut networks: Vec<_> = observed.networks.iter().collect();
     networks.sort_by(|a, b| a.id.cmp(&b.id));
     for network in networks {
-        let mut network = network.clone();
-        network.containers.sort();
         add(format!("{network:?}"));
     }
     let mut volumes: Vec<_> = observed.volumes.iter().collect();

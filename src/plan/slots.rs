@@ -268,7 +268,8 @@ impl<'a> Planner<'a> {
                 ContainerStatus::Dead | ContainerStatus::Removing
             );
             let has_moved = image.is_some_and(|image| image.id != have.image_id);
-            !compared[index].replace && !is_dead && !has_moved && !is_recreated
+            let is_elsewhere = self.other_folder(have).is_some();
+            !compared[index].replace && !is_dead && !has_moved && !is_recreated && !is_elsewhere
         };
         let kept = candidates.iter().enumerate().position(fits);
         // Where only what is missing is to be made, what is there stays as it is.
@@ -366,6 +367,10 @@ impl<'a> Planner<'a> {
         {
             let dependency = Resource::Service(other.service.clone(), other.number);
             reasons.push(Reason::DependencyReplaced { dependency });
+        }
+        let mut others = slot.others.iter();
+        if let Some(folder) = others.find_map(|other| self.other_folder(other)) {
+            reasons.push(Reason::OtherFolder { folder });
         }
         if reasons.is_empty() || self.options.force_recreate {
             reasons.push(Reason::Forced);

@@ -186,6 +186,11 @@ pub enum Reason {
     TooMany,
     /// stack.toml no longer declares it.
     Orphan,
+    /// It was made from another folder, which its labels name for as long as it lives, and is taken over.
+    OtherFolder {
+        /// The folder.
+        folder: String,
+    },
     /// The user asked for it.
     Forced,
     /// The whole stack is taken down.
@@ -278,6 +283,36 @@ pub enum Note {
         /// Whose it is, as far as its labels tell.
         owner: String,
     },
+    /// An object of somebody else that the stack has to do with and that is left alone.
+    NotOurs {
+        /// What it is, such as `container`.
+        kind: &'static str,
+        /// Its name.
+        name: String,
+        /// What it has to do with the stack and whose it is, such as `on network shop_default, not of this stack`.
+        why: String,
+    },
+    /// A container of somebody else on a network that is to be removed: the plan cannot be applied.
+    ForeignEndpoint {
+        /// The network's name at the engine.
+        network: String,
+        /// The container's name.
+        container: String,
+    },
+    /// An address range of a network to be made that another network has already: the plan cannot be applied.
+    SubnetTaken {
+        /// The network's key.
+        network: NetworkName,
+        /// The range that is asked for.
+        subnet: String,
+        /// The network that has it, and its range.
+        by: String,
+    },
+    /// A volume that stays although the stack goes with its volumes, since the policy protects it.
+    VolumeProtected {
+        /// Its name at the engine.
+        name: String,
+    },
     /// An external network or volume that is not there: the plan cannot be applied.
     ExternalMissing {
         /// `network` or `volume`.
@@ -369,12 +404,16 @@ impl Note {
     pub fn blocks(&self) -> bool {
         match self {
             Self::ForeignInTheWay { .. }
+            | Self::ForeignEndpoint { .. }
+            | Self::SubnetTaken { .. }
             | Self::ExternalMissing { .. }
             | Self::SocketUnusable { .. }
             | Self::ImageMissing { .. }
             | Self::NotSupported { .. }
             | Self::EngineTooOld { .. } => true,
             Self::LeftOut { .. }
+            | Self::NotOurs { .. }
+            | Self::VolumeProtected { .. }
             | Self::OrphanKept { .. }
             | Self::SocketGrant { .. }
             | Self::SocketAbsent { .. }

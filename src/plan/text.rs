@@ -339,6 +339,9 @@ fn why(reason: &Reason) -> Option<String> {
         Reason::Leftover => "an interrupted replacement left a second container".to_owned(),
         Reason::TooMany => "more than the scale asks for".to_owned(),
         Reason::Orphan => "no longer in stack.toml".to_owned(),
+        Reason::OtherFolder { folder } => {
+            format!("it was made from {folder}, which its labels say as long as it lives")
+        }
         Reason::Forced => "asked for".to_owned(),
         Reason::Unseen { why } => why.clone(),
     })
@@ -389,7 +392,7 @@ fn remarks(plan: &Plan, options: &TextOptions<'_>) -> String {
 
 /// Breaks a line at spaces, with what follows below its first word.
 fn wrapped(label: &str, line: &str, width: usize) -> String {
-    let indent = 10;
+    let indent = 10.max(label.width() + 2);
     let mut out = format!("{label:<indent$}");
     let mut column = indent;
     for (index, word) in line.split(' ').enumerate() {
@@ -453,6 +456,23 @@ fn note_line(note: &Note, options: &TextOptions<'_>) -> (&'static str, String) {
         Note::ForeignInTheWay { kind, name, owner } => (
             "Blocked",
             format!("{kind} {name} is in the way and belongs to {owner}"),
+        ),
+        Note::NotOurs { kind, name, why } => ("Left alone", format!("{kind} {name} {why}")),
+        Note::ForeignEndpoint { network, container } => (
+            "Blocked",
+            format!("network {network} is to be removed, and container {container} is on it"),
+        ),
+        Note::SubnetTaken {
+            network,
+            subnet,
+            by,
+        } => (
+            "Blocked",
+            format!("networks.{network} asks for {subnet}, which overlaps with {by}"),
+        ),
+        Note::VolumeProtected { name } => (
+            "Note",
+            format!("volume {name} stays: policy.prevent_destroy names it"),
         ),
         Note::ExternalMissing { kind, name } => {
             ("Blocked", format!("external {kind} {name} is not there"))

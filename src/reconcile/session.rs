@@ -1,11 +1,12 @@
 //! A stack that has no mistakes, with the engine that it is to run on.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures_util::StreamExt;
 use tokio::sync::mpsc;
 
-use crate::compose::{self, ComposeGeneration};
+use crate::compose::{self, ComposeGeneration, labels};
 use crate::engine::{Engine, LogOptions};
 use crate::exec::{self, ApplyOptions, ApplyProgress, ApplyReport, Stop};
 use crate::model::{Observed, ObservedContainer, Resolved, ServiceName, Stack};
@@ -110,7 +111,15 @@ impl Session {
     /// # Errors
     /// Where nothing could be seen.
     pub async fn plan_down(&self, options: &DownOptions) -> Result<Planned, ReconcileError> {
-        let observed = self.observe().await?;
+        let mut observed = self.observe().await?;
+        // Those that have ended are on no network, and go with the stack all the same.
+        let name = self.stack.name().to_string();
+        let tasks = BTreeMap::from([(labels::TASK_PROJECT.to_owned(), name)]);
+        for task in self.engine.find(&tasks).await? {
+            if observed.containers.iter().all(|it| it.id != task.id) {
+                observed.containers.push(task);
+            }
+        }
         let plan = plan::down(&self.stack, &observed, options);
         Ok(Planned { observed, plan })
     }

@@ -49,7 +49,7 @@ async fn a_container_joins_and_leaves_a_second_network() {
     for network in &observed.networks {
         assert_eq!(
             network.containers,
-            std::slice::from_ref(&seen.id),
+            std::collections::BTreeMap::from([(seen.id.clone(), seen.name.clone())]),
             "{}",
             network.name
         );

@@ -11,7 +11,7 @@ use crate::cli::ui::{ERROR, styled};
 use crate::cli::{CommandResult, ExitCode, Failure, apply_view, consent};
 use crate::exec::{ApplyOptions, ApplyReport, StepOutcome};
 use crate::model::{Condition, ContainerStatus, ServiceName, VolumeName};
-use crate::plan::{Action, Plan, PlanOptions, Resource};
+use crate::plan::{Action, Note, Plan, PlanOptions, Resource, note_text};
 use crate::reconcile::{Planned, Project, Session, StateWord, status, taken_ports};
 use crate::stackfile::Concern;
 use crate::store::Change;
@@ -49,7 +49,7 @@ pub struct Args {
     /// Agree to the loss of this volume's data; one by one.
     #[arg(long, value_name = "volume:NAME")]
     pub destroy: Vec<String>,
-    /// Take over containers that another folder made under this project name.
+    /// Take over what another folder made under this project name; its containers are made anew.
     #[arg(long)]
     pub adopt: bool,
     /// Replace containers even where nothing differs.
@@ -80,12 +80,7 @@ pub(crate) async fn run(context: &Context, args: &Args) -> CommandResult {
     if !context.ui.is_quiet() {
         context.ui.data(text)?;
     }
-    if planned.plan.blockers().next().is_some() {
-        return Err(Failure::new(
-            ExitCode::Refused,
-            "nothing was done; see above",
-        ));
-    }
+    refuse_blocked(&planned.plan)?;
     if planned.plan.is_empty() {
         return Ok(ExitCode::Done);
     }
@@ -106,6 +101,51 @@ pub(crate) async fn run(context: &Context, args: &Args) -> CommandResult {
         }
     }
     finish(context, &planned.plan, &report, took)
+}
+
+/// Refuses a plan that cannot be applied, with everything that is in its way and what to do about it.
+///
+/// # Errors
+/// With exit code 3 where there is anything.
+pub(crate) fn refuse_blocked(plan: &Plan) -> Result<(), Failure> {
+    let blockers: Vec<&Note> = plan.blockers().collect();
+    if blockers.is_empty() {
+        return Ok(());
+    }
+    let words: Vec<String> = blockers.iter().map(|note| note_text(note)).collect();
+    let message = format!("{}; nothing was changed", words.join("; "));
+    let mut failure = Failure::new(ExitCode::Refused, message);
+    let mut hints: Vec<String> = blockers
+        .iter()
+        .filter_map(|note| way_out(plan, note))
+        .collect();
+    hints.dedup();
+    failure.hints = hints;
+    Err(failure)
+}
+
+/// Returns what to do about something that a plan cannot be applied for, where there is one thing to do.
+fn way_out(plan: &Plan, note: &Note) -> Option<String> {
+    let namesake = format!("project {} of ", plan.subject.project);
+    Some(match note {
+        Note::ForeignInTheWay { owner, .. } if owner.starts_with(&namesake) => {
+            "if this stack is to take it over: stackgen apply --adopt; otherwise give this one another name with -p".to_owned()
+        }
+        Note::ForeignInTheWay { kind: "container", name, .. } => format!(
+            "remove or rename it: docker rename {name} NEW, or give the service another container_name"
+        ),
+        Note::ForeignInTheWay { kind, name, .. } => {
+            format!("give it another name in stack.toml, or say external = true to use {kind} {name} as it is")
+        }
+        Note::ForeignEndpoint { network, container } => {
+            format!("docker network disconnect {network} {container}")
+        }
+        Note::ExternalMissing { kind, name } => format!("docker {kind} create {name}"),
+        Note::SubnetTaken { network, .. } => {
+            format!("choose another range in networks.{network}.ipam, or leave it to the engine")
+        }
+        _ => return None,
+    })
 }
 
 /// How long a service without a health check has to stay up before an apply is called done.

@@ -8,11 +8,11 @@ use crate::cli::context::Context;
 use crate::cli::{CommandResult, ExitCode, Failure, consent};
 use crate::compose::labels;
 use crate::exec::{ApplyOptions, CANCEL_PATIENCE, CancelRequest};
-use crate::plan::DownOptions;
+use crate::plan::{DownOptions, Note, Plan};
 use crate::reconcile::{Planned, Session};
 use crate::store::Journal;
 
-use super::apply::{finish, perform};
+use super::apply::{finish, perform, refuse_blocked};
 use super::plan::plan_text;
 
 /// Stops and removes the stack's containers and networks. Volumes stay unless `--volumes` says so.
@@ -51,12 +51,20 @@ pub(crate) async fn run(context: &Context, args: &Args) -> CommandResult {
             .ui
             .data(plan_text(context, &project, &planned.plan))?;
     }
+    refuse_namesakes(&planned.plan)?;
+    refuse_blocked(&planned.plan)?;
+    let agreed = consent::unconsented(&planned.plan, &[]);
     if args.volumes && !args.yes && !planned.plan.is_empty() {
         consent::ask(&context.ui, &planned.plan, true, &[])?;
     }
     // The runs first: a task whose service goes away would count as failed, and be tried again.
     if cancel_runs(context, &session).await? {
         planned = session.plan_down(&options).await?;
+        refuse_blocked(&planned.plan)?;
+        if !args.yes {
+            // What came to light only now was not agreed to.
+            consent::ask(&context.ui, &planned.plan, true, &agreed)?;
+        }
     }
     if planned.plan.is_empty() {
         let project = session.stack.name();
@@ -73,6 +81,21 @@ pub(crate) async fn run(context: &Context, args: &Args) -> CommandResult {
         kept();
     }
     Ok(ended)
+}
+
+/// Refuses where nothing of this stack is there, and a project of the same name is another folder's: nobody is to think it were down.
+fn refuse_namesakes(plan: &Plan) -> Result<(), Failure> {
+    let others = plan.notes.iter().filter_map(|note| match note {
+        Note::NotOurs { kind, name, why } => Some(format!("{kind} {name} {why}")),
+        _ => None,
+    });
+    let others: Vec<String> = others.collect();
+    if !plan.is_empty() || others.is_empty() {
+        return Ok(());
+    }
+    let message = format!("{}; nothing was changed", others.join("; "));
+    Err(Failure::new(ExitCode::Refused, message)
+        .hint("take it down from its own folder, or take it over first: stackgen apply --adopt"))
 }
 
 /// Returns the stack's volumes at the engine.

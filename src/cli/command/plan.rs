@@ -23,7 +23,7 @@ pub struct Args {
     /// Leave out what the named services depend on.
     #[arg(long, requires = "services")]
     pub no_deps: bool,
-    /// Take over containers that another folder made under this project name.
+    /// Take over what another folder made under this project name; its containers are made anew.
     #[arg(long)]
     pub adopt: bool,
 }

@@ -9,7 +9,7 @@ use futures_util::StreamExt;
 use futures_util::stream;
 use hyper::Method;
 
-use crate::compose::labels::PROJECT;
+use crate::compose::labels::{PROJECT, TASK_PROJECT};
 use crate::engine::{CALL_TIMEOUT, EngineError, sockets};
 use crate::model::{
     ContainerId, ImageId, ImageReference, IpamPoolSpec, NetworkId, Observed, ObservedContainer,
@@ -30,6 +30,14 @@ struct Listed {
     name: String,
 }
 
+/// What a look at the networks says.
+#[derive(Default)]
+struct SeenNetworks {
+    networks: Vec<ObservedNetwork>,
+    foreign_subnets: BTreeMap<String, Vec<String>>,
+    unknown: Vec<Unknown>,
+}
+
 impl DockerEngine {
     pub(super) async fn look_at(&self, scope: &Scope) -> Result<Observed, EngineError> {
         let engine = self.known().await?.clone();
@@ -42,12 +50,19 @@ impl DockerEngine {
         )
         .await;
         let listed = listed?;
-        let containers = self.look_at_all(listed, &mut unknown).await;
+        let mut containers = self.look_at_all(listed, &mut unknown).await;
         let networks = networks.unwrap_or_else(|error| {
             unknown.push(unseen("networks", &error));
-            (Vec::new(), Vec::new())
+            SeenNetworks::default()
         });
-        unknown.extend(networks.1);
+        unknown.extend(networks.unknown);
+        let is_known = |id: &ContainerId| containers.iter().any(|it| it.id == *id);
+        let mut attached = networks.networks.iter().flat_map(|it| it.containers.keys());
+        if !attached.all(is_known) {
+            // Somebody is on a network of ours: a task of the project, or a stranger.
+            containers.extend(self.look_at_tasks(scope, &mut unknown).await?);
+            containers.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
+        }
         let volumes = volumes.unwrap_or_else(|error| {
             unknown.push(unseen("volumes", &error));
             Vec::new()
@@ -57,7 +72,8 @@ impl DockerEngine {
             sockets: look_at_sockets(&scope.sockets, engine.is_local),
             engine,
             containers,
-            networks: networks.0,
+            networks: networks.networks,
+            foreign_subnets: networks.foreign_subnets,
             volumes,
             images: images.0,
             unknown,
@@ -120,6 +136,17 @@ impl DockerEngine {
             listed.extend(self.list("name", missing).await?);
         }
         Ok(listed)
+    }
+
+    /// Looks at the containers of the project's tasks, which carry none of Compose's labels.
+    async fn look_at_tasks(
+        &self,
+        scope: &Scope,
+        unknown: &mut Vec<Unknown>,
+    ) -> Result<Vec<ObservedContainer>, EngineError> {
+        let label = format!("{TASK_PROJECT}={}", scope.project);
+        let listed = self.list("label", vec![label]).await?;
+        Ok(self.look_at_all(listed, unknown).await)
     }
 
     async fn list(
@@ -199,19 +226,27 @@ impl DockerEngine {
 
     /// Looks at networks: one list, since labels and names cannot be asked for in one filter, and an inspect for each that counts,
     /// since lists do not say who is attached.
-    async fn look_at_networks(
-        &self,
-        scope: &Scope,
-    ) -> Result<(Vec<ObservedNetwork>, Vec<Unknown>), EngineError> {
+    async fn look_at_networks(&self, scope: &Scope) -> Result<SeenNetworks, EngineError> {
         let call = self.client().await?.list_networks(None);
         let all = self.within("list of networks", CALL_TIMEOUT, call).await?;
-        let wanted = all.into_iter().filter_map(|network| {
+        let (mut wanted, mut foreign_subnets) = (Vec::new(), BTreeMap::new());
+        for network in all {
             let name = network.name.unwrap_or_default();
             let labels = network.labels.unwrap_or_default();
-            let counts = is_ours(&labels, scope) || scope.networks.contains(&name);
-            counts.then_some((network.id.unwrap_or_default(), name))
-        });
-        let wanted: Vec<(String, String)> = wanted.collect();
+            if is_ours(&labels, scope) || scope.networks.contains(&name) {
+                wanted.push((network.id.unwrap_or_default(), name));
+                continue;
+            }
+            // A swarm's address ranges are apart from those of this machine.
+            if network.scope.as_deref().is_some_and(|it| it != "local") {
+                continue;
+            }
+            let pools = network.ipam.and_then(|ipam| ipam.config).into_iter();
+            let subnets: Vec<String> = pools.flatten().filter_map(|it| filled(it.subnet)).collect();
+            if !subnets.is_empty() {
+                foreign_subnets.insert(name, subnets);
+            }
+        }
         let mut looks = stream::iter(wanted)
             .map(|(id, name)| async move {
                 let call = self.docker.inspect_network(&id, None);
@@ -235,7 +270,11 @@ impl DockerEngine {
         }
         networks.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
         unknown.sort_by(|a, b| a.what.cmp(&b.what));
-        Ok((networks, unknown))
+        Ok(SeenNetworks {
+            networks,
+            foreign_subnets,
+            unknown,
+        })
     }
 
     async fn look_at_volumes(&self, scope: &Scope) -> Result<Vec<ObservedVolume>, EngineError> {
@@ -348,11 +387,14 @@ fn volume(volume: Volume) -> ObservedVolume {
 fn network(network: NetworkInspect) -> Option<ObservedNetwork> {
     let ipam = network.ipam.unwrap_or_default();
     let pools = ipam.config.unwrap_or_default().into_iter();
-    let containers = network.containers.unwrap_or_default().into_keys();
-    let mut containers: Vec<ContainerId> = containers
-        .filter_map(|id| ContainerId::new(id).ok())
+    let containers = network.containers.unwrap_or_default().into_iter();
+    let containers = containers
+        .filter_map(|(id, endpoint)| {
+            let id = ContainerId::new(id).ok()?;
+            let name = filled(endpoint.name).unwrap_or_else(|| id.short().to_owned());
+            Some((id, name))
+        })
         .collect();
-    containers.sort();
     Some(ObservedNetwork {
         id: NetworkId::new(network.id.unwrap_or_default()).ok()?,
         name: network.name.unwrap_or_default(),

@@ -146,15 +146,23 @@ impl World {
             .collect();
         containers.sort_by(|a, b| a.name.cmp(&b.name));
         let networks = self.networks.iter();
+        let is_wanted =
+            |it: &ObservedNetwork| is_of_project(&it.labels) || scope.networks.contains(&it.name);
         let volumes = self.volumes.values();
         let images = scope.images.iter();
         let sockets = scope.sockets.keys();
         Observed {
             engine: facts(),
             containers,
+            foreign_subnets: self
+                .networks
+                .iter()
+                .filter(|it| !is_wanted(it))
+                .map(|it| (it.name.clone(), subnets(it)))
+                .collect(),
             networks: networks
-                .filter(|it| is_of_project(&it.labels) || scope.networks.contains(&it.name))
-                .cloned()
+                .filter(|it| is_wanted(it))
+                .map(|it| self.with_attached(it))
                 .collect(),
             volumes: volumes
                 .filter(|it| is_of_project(&it.labels) || scope.volumes.contains(&it.name))
@@ -177,6 +185,17 @@ impl World {
                 .collect(),
             unknown: Vec::new(),
         }
+    }
+
+    /// Returns a network with the running containers that are attached to it.
+    fn with_attached(&self, network: &ObservedNetwork) -> ObservedNetwork {
+        let mut network = network.clone();
+        let running = self.containers.values();
+        let running = running.filter(|it| it.state.status == ContainerStatus::Running);
+        let attached = running.filter(|it| it.network_ids.values().any(|at| *at == network.id));
+        let attached = attached.map(|it| (it.id.clone(), it.name.clone()));
+        network.containers.extend(attached);
+        network
     }
 
     pub(super) fn perform(&mut self, action: &Action) -> Result<Performed, EngineError> {
@@ -267,7 +286,7 @@ impl World {
             enable_ipv6: spec.enable_ipv6.unwrap_or_default(),
             labels: spec.labels.clone(),
             pools: spec.pools.clone(),
-            containers: Vec::new(),
+            containers: BTreeMap::new(),
         });
         Performed::Done
     }
@@ -561,6 +580,11 @@ impl World {
         self.tell(&found, "destroy");
         Ok(Performed::Done)
     }
+}
+
+fn subnets(network: &ObservedNetwork) -> Vec<String> {
+    let pools = network.pools.iter();
+    pools.filter_map(|pool| pool.subnet.clone()).collect()
 }
 
 /// Returns the name of the volume that a mount shows, if it is one and has a name.
