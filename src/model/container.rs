@@ -403,7 +403,7 @@ pub struct Logging<F: Form> {
 }
 
 /// Limits that the engine can change while a container runs.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Limits<F: Form> {
     /// CPUs, in units of a thousand-millionth.
     pub cpus: Option<F::Value<NanoCpus>>,
@@ -445,7 +445,7 @@ impl<F: Form> Default for Limits<F> {
 }
 
 /// What the engine does when the process ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Restart {
     /// Nothing.
     No,

@@ -27,7 +27,7 @@ pub struct ContainerSpec {
 
 /// What a container is like, in the engine's terms. Desired and observed containers both have one; that which is observed has every
 /// default of image and daemon filled in, and the planner takes these off before it compares.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ContainerConfig {
     /// The image as it was asked for.
     pub image: ImageReference,
@@ -205,7 +205,7 @@ impl ContainerConfig {
 }
 
 /// A published port.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PortSpec {
     /// The port inside.
     pub target: u16,
@@ -218,7 +218,7 @@ pub struct PortSpec {
 }
 
 /// A health check in the engine's terms.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Hash)]
 pub struct HealthSpec {
     /// The test, beginning with `CMD`, `CMD-SHELL` or `NONE`; empty: the image's.
     pub test: Vec<String>,
@@ -242,7 +242,7 @@ impl HealthSpec {
 }
 
 /// A mount in the engine's terms.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MountSpec {
     /// The path inside.
     pub target: String,
@@ -253,7 +253,7 @@ pub struct MountSpec {
 }
 
 /// What a mount shows, in the engine's terms.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum MountSpecSource {
     /// An absolute path of the host.
     Bind {
@@ -285,7 +285,7 @@ pub enum MountSpecSource {
 }
 
 /// How a container is attached to one network.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Hash)]
 pub struct EndpointSpec {
     /// Aliases in order, the container's and the service's name among them.
     pub aliases: Vec<String>,
@@ -336,7 +336,7 @@ pub struct NetworkSpec {
 }
 
 /// One address range of a network to be made.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Hash)]
 pub struct IpamPoolSpec {
     /// The subnet.
     pub subnet: Option<String>,

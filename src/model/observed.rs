@@ -48,7 +48,7 @@ pub struct Observed {
 }
 
 /// What the engine itself is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct EngineFacts {
     /// Its version, such as `20.10.24`.
     pub version: String,
@@ -193,7 +193,7 @@ pub struct ObservedNetwork {
 }
 
 /// A volume at the engine.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ObservedVolume {
     /// Its name.
     pub name: String,
@@ -206,7 +206,7 @@ pub struct ObservedVolume {
 }
 
 /// An image at the engine, with the defaults that it gives to containers.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ObservedImage {
     /// Its id.
     pub id: ImageId,
@@ -217,7 +217,7 @@ pub struct ObservedImage {
 }
 
 /// A socket of the host.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum ObservedSocket {
     /// There is nothing at its path.
     Missing,

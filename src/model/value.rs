@@ -51,7 +51,7 @@ impl Form for Template {
 }
 
 /// The form in which every variable is filled in: for planning and running.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Resolved {}
 
 impl Form for Resolved {

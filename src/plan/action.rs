@@ -157,6 +157,30 @@ pub struct SocketFix {
 }
 
 impl Action {
+    /// Returns the container that the action acts on; none where it makes one, or is about something else.
+    pub fn container(&self) -> Option<&ContainerRef> {
+        match self {
+            Self::CopyFiles { container, .. }
+            | Self::ConnectNetwork { container, .. }
+            | Self::DisconnectNetwork { container, .. }
+            | Self::StartContainer { container }
+            | Self::StopContainer { container, .. }
+            | Self::RestartContainer { container, .. }
+            | Self::UnpauseContainer { container }
+            | Self::RenameContainer { container, .. }
+            | Self::UpdateContainer { container, .. }
+            | Self::RemoveContainer { container, .. }
+            | Self::Await { container, .. } => Some(container),
+            Self::CreateContainer(_)
+            | Self::PullImage { .. }
+            | Self::CreateNetwork(_)
+            | Self::RemoveNetwork { .. }
+            | Self::CreateVolume(_)
+            | Self::RemoveVolume { .. }
+            | Self::FixSocket(_) => None,
+        }
+    }
+
     /// Returns whether the action destroys data that cannot be had again.
     pub fn loses_data(&self) -> bool {
         match self {

@@ -100,27 +100,12 @@ fn order(plan: &Plan, step: &Step) -> Vec<String> {
     messages
 }
 
+/// Returns the container that an action is about, one that it makes by the name that it makes it under.
 fn touched(action: &Action) -> Option<ContainerRef> {
-    match action {
-        Action::CreateContainer(spec) => Some(ContainerRef::Name(spec.name.clone())),
-        Action::CopyFiles { container, .. }
-        | Action::ConnectNetwork { container, .. }
-        | Action::DisconnectNetwork { container, .. }
-        | Action::StartContainer { container }
-        | Action::StopContainer { container, .. }
-        | Action::RestartContainer { container, .. }
-        | Action::UnpauseContainer { container }
-        | Action::RenameContainer { container, .. }
-        | Action::UpdateContainer { container, .. }
-        | Action::RemoveContainer { container, .. }
-        | Action::Await { container, .. } => Some(container.clone()),
-        Action::PullImage { .. }
-        | Action::CreateNetwork(_)
-        | Action::RemoveNetwork { .. }
-        | Action::CreateVolume(_)
-        | Action::RemoveVolume { .. }
-        | Action::FixSocket(_) => None,
+    if let Action::CreateContainer(spec) = action {
+        return Some(ContainerRef::Name(spec.name.clone()));
     }
+    action.container().cloned()
 }
 
 /// Data is lost only where the change says so, and a resource is removed only where the plan says so or something takes its place.

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::compose::{labels, volume_name};
-use crate::model::{Observed, ObservedContainer, Resolved, ServiceName, Stack};
+use crate::model::{Observed, ObservedContainer, Resolved, ServiceName, Stack, VolumeName};
 
-use super::planner::{Planner, service_of, visit};
+use super::planner::{Planner, dependency_order, namespace_services, service_of};
 use super::volumes::anonymous_volumes;
 use super::{
     Action, DownOptions, Note, OrphanKind, Plan, PlanOptions, Reason, Resource, StepId, Summary,
@@ -23,7 +23,7 @@ pub fn down(stack: &Stack<Resolved>, observed: &Observed, options: &DownOptions)
     };
     let mut planner = Planner::new(stack, observed, &plan_options);
     remove_containers(&mut planner);
-    for network in &observed.networks {
+    for network in planner.index.networks.clone() {
         if planner.owns_object(&network.labels) {
             let change = planner.change(
                 network_resource(stack, &network.name, &network.labels),
@@ -38,7 +38,7 @@ pub fn down(stack: &Stack<Resolved>, observed: &Observed, options: &DownOptions)
         remove_volumes(&mut planner);
     }
     planner.note_strangers();
-    let namesakes: Vec<&ObservedContainer> = planner.namesakes().collect();
+    let namesakes = planner.index.namesakes.clone();
     for container in namesakes {
         let why = format!("belongs to {}", planner.owner_of(container));
         planner.notes.push(Note::NotOurs {
@@ -52,15 +52,10 @@ pub fn down(stack: &Stack<Resolved>, observed: &Observed, options: &DownOptions)
 
 fn remove_containers(planner: &mut Planner<'_>) {
     let stack = planner.stack;
-    let all: BTreeSet<ServiceName> = stack.services().keys().cloned().collect();
-    let mut ordered = Vec::new();
-    for name in &all {
-        visit(stack, name, &all, &mut BTreeSet::new(), &mut ordered);
-    }
     let mut ended: BTreeMap<ServiceName, BTreeSet<StepId>> = BTreeMap::new();
     // What nothing declares, and the containers of tasks, may use any service: they go first.
     let mut first = BTreeSet::new();
-    for container in &planner.observed.containers {
+    for container in planner.index.containers.clone() {
         let is_declared =
             service_of(container).is_some_and(|(name, _)| stack.services().contains_key(name));
         let is_ours = planner.owns(container) || is_task_of(planner, container);
@@ -69,12 +64,11 @@ fn remove_containers(planner: &mut Planner<'_>) {
             first.insert(planner.remove_container(container, resource, Reason::Down));
         }
     }
-    for service in ordered.iter().rev() {
+    let dependants = dependants(stack);
+    for service in dependency_order(stack).iter().rev() {
         let mut needs = first.clone();
-        for (dependant, definition) in stack.services() {
-            if definition.depends_on.contains_key(service) {
-                needs.extend(ended.get(dependant).into_iter().flatten());
-            }
+        for dependant in dependants.get(service).into_iter().flatten() {
+            needs.extend(ended.get(*dependant).into_iter().flatten());
         }
         for (number, container) in planner.containers_of(service) {
             let summary = Summary {
@@ -92,6 +86,18 @@ fn remove_containers(planner: &mut Planner<'_>) {
         // One without a container hands on the wait for those that depend on it.
         ended.entry(service.clone()).or_insert(needs);
     }
+}
+
+/// Returns the services that depend on each one, or live in a namespace of it.
+fn dependants(stack: &Stack<Resolved>) -> BTreeMap<ServiceName, Vec<&ServiceName>> {
+    let mut dependants: BTreeMap<ServiceName, Vec<&ServiceName>> = BTreeMap::new();
+    for (name, definition) in stack.services() {
+        let named = definition.depends_on.keys().cloned();
+        for service in named.chain(namespace_services(stack, name)) {
+            dependants.entry(service).or_default().push(name);
+        }
+    }
+    dependants
 }
 
 /// Returns whether a container belongs to a task of the project; such carry none of Compose's labels.
@@ -121,9 +127,11 @@ fn remove_volumes(planner: &mut Planner<'_>) {
         containers.filter(|step| matches!(step.action, Action::RemoveContainer { .. }));
     let needs: BTreeSet<StepId> = containers.map(|step| step.id).collect();
     remove_anonymous_volumes(planner, &needs);
-    for volume in &planner.observed.volumes {
-        let mut keys = stack.volumes().keys();
-        let key = keys.find(|key| volume_name(stack, key) == volume.name);
+    let keys = stack.volumes().keys();
+    let keys: BTreeMap<String, &VolumeName> =
+        keys.map(|key| (volume_name(stack, key), key)).collect();
+    for volume in planner.index.volumes.clone() {
+        let key = keys.get(&volume.name).copied();
         let is_protected =
             key.is_some_and(|key| stack.parts().policy.prevent_destroy.contains(key));
         let is_external = key.is_some_and(|key| stack.volumes()[key].external);
@@ -154,11 +162,9 @@ fn remove_volumes(planner: &mut Planner<'_>) {
 /// Removes the volumes that nobody named. Told by their names from those of people, and taken from our containers alone, since their
 /// labels say nothing. With a container the engine would remove only those that no replacement took over.
 fn remove_anonymous_volumes(planner: &mut Planner<'_>, needs: &BTreeSet<StepId>) {
-    let observed = planner.observed;
-    let (ours, others): (Vec<_>, Vec<_>) = observed
-        .containers
-        .iter()
-        .partition(|it| planner.owns(it) || is_task_of(planner, it));
+    let all = planner.index.containers.iter().copied();
+    let (ours, others): (Vec<_>, Vec<_>) =
+        all.partition(|it| planner.owns(it) || is_task_of(planner, it));
     let shared = anonymous_volumes(others.into_iter());
     let stack = planner.stack;
     // A name of that look may be one that stack.toml gives, and then somebody named it.

@@ -39,12 +39,7 @@ impl Planner<'_> {
         let name = network_name(self.stack, key);
         let definition = self.stack.networks().get(key);
         let is_external = definition.is_some_and(|network| network.external);
-        let found: Vec<&ObservedNetwork> = self
-            .observed
-            .networks
-            .iter()
-            .filter(|it| it.name == name)
-            .collect();
+        let found: Vec<&ObservedNetwork> = self.index.networks(&name).to_vec();
         if is_external {
             // The engine's own networks are always there, whether they were looked up or not.
             if found.is_empty() && !matches!(name.as_str(), "bridge" | "host" | "none") {
@@ -119,7 +114,7 @@ impl Planner<'_> {
 
     /// Says that something could not be seen, and returns whether it could not.
     fn could_not_see(&mut self, what: &str, resource: &Resource, summary: &Summary) -> bool {
-        let Some(unknown) = self.observed.unknown.iter().find(|it| it.what == what) else {
+        let Some(unknown) = self.index.unknown(what) else {
             return false;
         };
         let why = unknown.why.clone();
@@ -162,7 +157,7 @@ impl Planner<'_> {
             .volumes()
             .get(key)
             .is_some_and(|volume| volume.external);
-        let found = self.observed.volumes.iter().find(|it| it.name == name);
+        let found = self.index.volume(&name);
         if is_external {
             if found.is_none() {
                 self.notes.push(Note::ExternalMissing {

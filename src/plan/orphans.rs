@@ -3,9 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::compose::{labels, network_name, volume_name};
-use crate::model::{
-    ContainerId, ContainerStatus, NetworkId, ObservedContainer, ObservedNetwork, ServiceName,
-};
+use crate::model::{ContainerId, ContainerStatus, NetworkId, ObservedContainer, ObservedNetwork};
 
 use super::planner::{Planner, is_up, service_of};
 use super::protocol::{host_port, remove};
@@ -47,7 +45,7 @@ impl<'a> Planner<'a> {
         if !self.is_whole() {
             return;
         }
-        for container in &self.observed.containers {
+        for container in self.index.containers.clone() {
             let is_orphan = service_of(container)
                 .is_some_and(|(service, _)| !self.stack.services().contains_key(service));
             if !is_orphan || !self.owns(container) {
@@ -97,7 +95,8 @@ impl<'a> Planner<'a> {
         }
         let removal = self.step(change, remove(container), ended.clone(), Vec::new());
         for port in &container.config.ports {
-            self.freed.push((host_port(port), removal));
+            let freed = self.freed.entry(host_port(port));
+            freed.or_default().push(removal);
         }
         if container.state.status == ContainerStatus::Paused {
             ended = [removal].into();
@@ -118,7 +117,7 @@ impl<'a> Planner<'a> {
             .collect();
         let needed = crate::compose::needed_networks(self.stack);
         wanted.extend(needed.iter().map(|key| network_name(self.stack, key)));
-        for network in &self.observed.networks {
+        for network in self.index.networks.clone() {
             if wanted.contains(&network.name) || !self.owns_object(&network.labels) {
                 continue;
             }
@@ -144,7 +143,7 @@ impl<'a> Planner<'a> {
             .keys()
             .map(|key| volume_name(self.stack, key))
             .collect();
-        for volume in &self.observed.volumes {
+        for volume in self.index.volumes.clone() {
             if !volumes.contains(&volume.name) && self.owns_object(&volume.labels) {
                 let (kind, name) = (OrphanKind::Volume, volume.name.clone());
                 self.notes.push(Note::OrphanKept { kind, name });
@@ -174,10 +173,12 @@ impl<'a> Planner<'a> {
         if !self.is_whole() {
             return;
         }
-        let services: Vec<ServiceName> = self.stack.services().keys().cloned().collect();
-        for service in services.iter().filter(|name| !self.selected.contains(name)) {
-            let profiles = self.stack.service(service).map(|it| it.profiles.clone());
-            let profiles = profiles.unwrap_or_default();
+        let stack = self.stack;
+        for (service, definition) in stack.services() {
+            if self.is_selected(service) {
+                continue;
+            }
+            let profiles = &definition.profiles;
             let containers = self.containers_of(service);
             self.notes.push(Note::LeftOut {
                 service: service.clone(),
@@ -185,26 +186,18 @@ impl<'a> Planner<'a> {
                 running: containers.iter().any(|(_, container)| is_up(container)),
             });
         }
-        let namesakes: Vec<&ObservedContainer> = self.namesakes().collect();
-        for container in namesakes {
-            let (name, owner) = (container.name.clone(), self.owner_of(container));
-            let note = Note::ForeignInTheWay {
-                kind: "container",
-                name,
-                owner,
-            };
-            if !self.notes.contains(&note) {
-                self.notes.push(note);
+        let already: BTreeSet<String> = self.notes.iter().filter_map(foreign_container).collect();
+        for container in self.index.namesakes.clone() {
+            let name = container.name.clone();
+            if !already.contains(&name) {
+                let owner = self.owner_of(container);
+                self.notes.push(Note::ForeignInTheWay {
+                    kind: "container",
+                    name,
+                    owner,
+                });
             }
         }
-    }
-
-    /// Returns the containers of the same project name that belong to another folder.
-    pub(super) fn namesakes(&self) -> impl Iterator<Item = &'a ObservedContainer> {
-        self.observed.containers.iter().filter(|container| {
-            let project = container.config.labels.get(labels::PROJECT);
-            project.is_some_and(|it| it == self.stack.name().as_str()) && !self.owns(container)
-        })
     }
 
     /// Says which running containers of somebody else are on networks of ours: where the network is to go they are in its way, and
@@ -223,7 +216,7 @@ impl<'a> Planner<'a> {
                 Some(id)
             })
             .collect();
-        let known = self.observed.containers.iter();
+        let known = self.index.containers.iter();
         let ours: BTreeSet<&ContainerId> = known
             .filter(|it| self.owns(it) || it.config.labels.contains_key(labels::TASK_PROJECT))
             .map(|it| &it.id)
@@ -234,7 +227,7 @@ impl<'a> Planner<'a> {
             .filter_map(|it| it.container_name.as_ref())
             .collect();
         let mut notes = Vec::new();
-        for network in &self.observed.networks {
+        for network in &self.index.networks {
             if !self.owns_object(&network.labels) {
                 continue;
             }
@@ -258,4 +251,14 @@ impl<'a> Planner<'a> {
         }
         self.notes.extend(notes);
     }
+}
+
+/// Returns the name of the foreign container that a note is about.
+fn foreign_container(note: &Note) -> Option<String> {
+    if let Note::ForeignInTheWay { kind, name, .. } = note
+        && *kind == "container"
+    {
+        return Some(name.clone());
+    }
+    None
 }

@@ -1,8 +1,8 @@
 //! What the parts of the planner share: the plan in the making, and what they found out.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use sha2::{Digest, Sha256};
+use foldhash::fast::FixedState;
 
 use crate::compose::{Host, Ownership, container_ownership, labels, object_ownership};
 use crate::model::{
@@ -10,9 +10,11 @@ use crate::model::{
 };
 
 use super::compare::Context;
+use super::fingerprint::fingerprint;
+use super::index::{Index, owns};
 use super::{
-    Action, Change, Fingerprint, Note, Plan, PlanOptions, Reason, Resource, Step, StepId, Subject,
-    Summary, Verdict,
+    Action, Change, Note, Plan, PlanOptions, Reason, Resource, Step, StepId, Subject, Summary,
+    Verdict,
 };
 
 /// A plan in the making.
@@ -22,8 +24,12 @@ pub(super) struct Planner<'a> {
     pub(super) options: &'a PlanOptions,
     pub(super) host: Host<'a>,
     pub(super) context: Context<'a>,
+    /// The snapshot by name.
+    pub(super) index: Index<'a>,
     /// The services that the plan is about, dependencies first.
     pub(super) selected: Vec<ServiceName>,
+    /// The same without an order.
+    selection: HashSet<&'a str, FixedState>,
     pub(super) changes: Vec<Change>,
     pub(super) steps: Vec<Step>,
     pub(super) notes: Vec<Note>,
@@ -39,8 +45,12 @@ pub(super) struct Planner<'a> {
     pub(super) starts: BTreeMap<(ServiceName, u32), StepId>,
     /// Waits that are planned already, so that all dependants share them.
     pub(super) waits: BTreeMap<(ServiceName, u32, Condition), StepId>,
-    /// Removals of containers that give host ports free: the published port and the step.
-    pub(super) freed: Vec<(String, StepId)>,
+    /// Removals of containers that give host ports free, by the published port.
+    pub(super) freed: BTreeMap<String, Vec<StepId>>,
+    /// Services of which it is noted already that Compose's hash goes stale.
+    pub(super) stale: BTreeSet<ServiceName>,
+    /// Names that containers of the stack have or get: none of them is used for anything else.
+    pub(super) reserved: HashSet<String, FixedState>,
 }
 
 impl<'a> Planner<'a> {
@@ -49,6 +59,9 @@ impl<'a> Planner<'a> {
         observed: &'a Observed,
         options: &'a PlanOptions,
     ) -> Self {
+        let selected = select(stack, options);
+        let services = stack.services();
+        let selection = selected.iter().filter_map(|it| services.get_key_value(it));
         Self {
             stack,
             observed,
@@ -59,7 +72,9 @@ impl<'a> Planner<'a> {
                 salt: &options.salt,
             },
             context: Context::new(stack, observed),
-            selected: select(stack, options),
+            index: Index::new(stack, observed, options),
+            selection: selection.map(|(name, _)| name.as_str()).collect(),
+            selected,
             changes: Vec::new(),
             steps: Vec::new(),
             notes: Vec::new(),
@@ -69,7 +84,9 @@ impl<'a> Planner<'a> {
             sockets: BTreeMap::new(),
             starts: BTreeMap::new(),
             waits: BTreeMap::new(),
-            freed: Vec::new(),
+            freed: BTreeMap::new(),
+            stale: BTreeSet::new(),
+            reserved: HashSet::default(),
         }
     }
 
@@ -131,18 +148,14 @@ impl<'a> Planner<'a> {
         id
     }
 
-    /// Returns whether a container is ours. The one place of the planner where that is decided.
+    /// Returns whether the plan is about a service.
+    pub(super) fn is_selected(&self, service: &ServiceName) -> bool {
+        self.selection.contains(service.as_str())
+    }
+
+    /// Returns whether a container is ours.
     pub(super) fn owns(&self, container: &ObservedContainer) -> bool {
-        let folder = &self.stack.parts().folder;
-        match container_ownership(&container.config.labels, self.stack.name(), folder) {
-            Ownership::Ours => true,
-            // From another folder, the same project is taken over where the user said so.
-            Ownership::Foreign { .. } => {
-                let owner = container.config.labels.get(labels::PROJECT);
-                self.options.adopt && owner.is_some_and(|it| it == self.stack.name().as_str())
-            }
-            Ownership::Unlabelled => false,
-        }
+        owns(self.stack, self.options, container)
     }
 
     /// Returns the folder that a container which is taken over was made from; `None` for one that is ours by its labels. Labels cannot be
@@ -167,7 +180,7 @@ impl<'a> Planner<'a> {
 
     /// Returns whether a container of the same project name belongs to another folder.
     pub(super) fn is_shared_name(&self) -> bool {
-        self.namesakes().next().is_some()
+        !self.index.namesakes.is_empty()
     }
 
     /// Returns who owns something, for people.
@@ -181,13 +194,7 @@ impl<'a> Planner<'a> {
 
     /// Returns our containers of a service with their numbers; those of `docker compose run` do not count.
     pub(super) fn containers_of(&self, service: &ServiceName) -> Vec<(u32, &'a ObservedContainer)> {
-        let all = self.observed.containers.iter();
-        all.filter(|container| self.owns(container))
-            .filter_map(|container| {
-                let (name, number) = service_of(container)?;
-                (name == service.as_str()).then_some((number, container))
-            })
-            .collect()
+        self.index.containers_of(service.as_str()).to_vec()
     }
 
     pub(super) fn finish(self) -> Plan {
@@ -201,7 +208,7 @@ impl<'a> Planner<'a> {
                 services: self.stack.active_services().count(),
                 running: running.count(),
             },
-            fingerprint: fingerprint(self.observed, &self.options.salt),
+            fingerprint: fingerprint(self.observed, &self.index, &self.options.salt),
             changes: self.changes,
             steps: self.steps,
             notes: self.notes,
@@ -255,35 +262,53 @@ fn select(stack: &Stack<Resolved>, options: &PlanOptions) -> Vec<ServiceName> {
             }
         }
     }
-    let mut ordered = Vec::new();
-    for name in stack.services().keys() {
-        visit(stack, name, &wanted, &mut BTreeSet::new(), &mut ordered);
+    let mut ordered = dependency_order(stack);
+    ordered.retain(|name| wanted.contains(name));
+    ordered
+}
+
+/// Returns all services, each behind everything that it depends on, else in the order of the file.
+///
+/// A cycle, which the checks of a stack refuse, is cut somewhere. No recursion, since a chain may be as long as the stack is large.
+pub(super) fn dependency_order(stack: &Stack<Resolved>) -> Vec<ServiceName> {
+    let services = stack.services();
+    let mut ordered = Vec::with_capacity(services.len());
+    let mut is_seen = vec![false; services.len()];
+    // A service, and what of its dependencies is still to be looked at, the next one last.
+    let mut open: Vec<(usize, Vec<usize>)> = Vec::new();
+    for first in 0..services.len() {
+        let mut next = Some(first);
+        loop {
+            if let Some(place) = next.filter(|place| !std::mem::replace(&mut is_seen[*place], true))
+            {
+                open.push((place, dependencies(stack, place)));
+            }
+            let Some((place, dependencies)) = open.last_mut() else {
+                break;
+            };
+            next = dependencies.pop();
+            if next.is_none() {
+                ordered.extend(services.get_index(*place).map(|(name, _)| name.clone()));
+                open.pop();
+            }
+        }
     }
     ordered
 }
 
-/// Adds a service behind everything that it depends on. `on_path` guards against a cycle, which the checks of a stack refuse.
-pub(super) fn visit(
-    stack: &Stack<Resolved>,
-    name: &ServiceName,
-    wanted: &BTreeSet<ServiceName>,
-    on_path: &mut BTreeSet<ServiceName>,
-    ordered: &mut Vec<ServiceName>,
-) {
-    if ordered.contains(name) || !on_path.insert(name.clone()) {
-        return;
-    }
-    if let Some(service) = stack.service(name) {
-        for dependency in service.depends_on.keys() {
-            visit(stack, dependency, wanted, on_path, ordered);
-        }
-        for dependency in namespace_services(stack, name) {
-            visit(stack, &dependency, wanted, on_path, ordered);
-        }
-    }
-    if wanted.contains(name) {
-        ordered.push(name.clone());
-    }
+/// Returns the places of the services that one depends on, the first one last.
+fn dependencies(stack: &Stack<Resolved>, place: usize) -> Vec<usize> {
+    let services = stack.services();
+    let Some((name, service)) = services.get_index(place) else {
+        return Vec::new();
+    };
+    let named = service.depends_on.keys();
+    let named = named.filter_map(|name| services.get_index_of(name));
+    let joined = namespace_services(stack, name).into_iter();
+    let joined = joined.filter_map(|name| services.get_index_of(&name));
+    let mut all: Vec<usize> = named.chain(joined).collect();
+    all.reverse();
+    all
 }
 
 /// Returns the services whose namespaces a service joins by `service:X`.
@@ -303,46 +328,4 @@ pub(super) fn namespace_services(stack: &Stack<Resolved>, name: &ServiceName) ->
         .filter_map(|name| ServiceName::new(name).ok())
         .filter(|name| stack.service(name).is_some())
         .collect()
-}
-
-/// Returns a digest of what a plan is made from: not of health, times and counters, which move by themselves.
-fn fingerprint(observed: &Observed, salt: &str) -> Fingerprint {
-    let mut digest = Sha256::new();
-    let mut add = |text: String| {
-        digest.update((text.len() as u64).to_be_bytes());
-        digest.update(text.as_bytes());
-    };
-    add(salt.to_owned());
-    add(format!("{:?}", observed.engine));
-    let mut containers: Vec<&ObservedContainer> = observed.containers.iter().collect();
-    containers.sort_by(|a, b| a.id.cmp(&b.id));
-    for container in containers {
-        let state = &container.state;
-        add(format!(
-            "{:?} {} {:?} {:?} {} {:?} {:?}",
-            container.id,
-            container.name,
-            container.image_id,
-            state.status,
-            state.exit_code,
-            container.config,
-            container.network_ids,
-        ));
-    }
-    let mut networks: Vec<_> = observed.networks.iter().collect();
-    networks.sort_by(|a, b| a.id.cmp(&b.id));
-    for network in networks {
-        add(format!("{network:?}"));
-    }
-    let mut volumes: Vec<_> = observed.volumes.iter().collect();
-    volumes.sort_by(|a, b| a.name.cmp(&b.name));
-    add(format!("{volumes:?}"));
-    add(format!("{:?}", observed.images));
-    add(format!("{:?}", observed.sockets));
-    let hex = digest
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    Fingerprint(hex)
 }

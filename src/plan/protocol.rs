@@ -18,7 +18,7 @@ use crate::model::{
 
 use super::flatten::{port_text, with_swap};
 use super::planner::{Planner, is_up};
-use super::slots::{Course, Slot};
+use super::slots::{Course, Slot, Slots};
 use super::{Action, ContainerRef, Note, StepId};
 
 /// What a new container is called until it takes its place.
@@ -28,8 +28,8 @@ pub(super) const PREVIOUS: &str = "previous";
 
 impl<'a> Planner<'a> {
     /// Adds the steps for all slots; they come with dependencies first.
-    pub(super) fn carry_out(&mut self, slots: &[Slot<'a>]) {
-        for slot in slots {
+    pub(super) fn carry_out(&mut self, slots: &Slots<'a>) {
+        for slot in slots.iter() {
             let wished = if slot.course == Course::Nothing {
                 BTreeSet::new()
             } else {
@@ -51,7 +51,7 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn create(&mut self, slot: &Slot<'a>, slots: &[Slot<'a>]) {
+    fn create(&mut self, slot: &Slot<'a>, slots: &Slots<'a>) {
         let name = slot.spec.name.clone();
         let before = self.pulls.clone();
         let ready = self.make(slot, &name, before, false);
@@ -145,7 +145,7 @@ impl<'a> Planner<'a> {
         needs
     }
 
-    fn replace(&mut self, slot: &Slot<'a>, slots: &[Slot<'a>]) {
+    fn replace(&mut self, slot: &Slot<'a>, slots: &Slots<'a>) {
         let (old, leftovers) = slot.others.split_first().expect("something is replaced");
         let mut before = self.pulls.clone();
         for leftover in leftovers {
@@ -257,7 +257,7 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn adjust(&mut self, slot: &Slot<'a>, slots: &[Slot<'a>]) {
+    fn adjust(&mut self, slot: &Slot<'a>, slots: &Slots<'a>) {
         let kept = slot.kept.expect("something stays");
         let container = ContainerRef::Id(kept.id.clone());
         let definition = self
@@ -370,7 +370,7 @@ impl<'a> Planner<'a> {
         ready
     }
 
-    fn restart(&mut self, slot: &Slot<'a>, slots: &[Slot<'a>]) {
+    fn restart(&mut self, slot: &Slot<'a>, slots: &Slots<'a>) {
         let kept = slot.kept.expect("something runs");
         let container = ContainerRef::Id(kept.id.clone());
         let mut ready = self.gates(slot, slots);
@@ -410,7 +410,7 @@ impl<'a> Planner<'a> {
     }
 
     /// Returns the steps after which everything that a service depends on is as it asks for.
-    fn gates(&mut self, slot: &Slot<'a>, slots: &[Slot<'a>]) -> BTreeSet<StepId> {
+    fn gates(&mut self, slot: &Slot<'a>, slots: &Slots<'a>) -> BTreeSet<StepId> {
         let mut conditions = self.conditions(slot, true);
         for parent in super::planner::namespace_services(self.stack, &slot.service) {
             conditions.push((parent, Condition::Started));
@@ -419,7 +419,7 @@ impl<'a> Planner<'a> {
     }
 
     /// Returns the steps that come before, however they end: what a service depends on with `required = false`.
-    fn wished(&mut self, slot: &Slot<'a>, slots: &[Slot<'a>]) -> BTreeSet<StepId> {
+    fn wished(&mut self, slot: &Slot<'a>, slots: &Slots<'a>) -> BTreeSet<StepId> {
         let conditions = self.conditions(slot, false);
         self.gates_of(conditions, slots)
     }
@@ -440,11 +440,11 @@ impl<'a> Planner<'a> {
     fn gates_of(
         &mut self,
         conditions: Vec<(ServiceName, Condition)>,
-        slots: &[Slot<'a>],
+        slots: &Slots<'a>,
     ) -> BTreeSet<StepId> {
         let mut needs = BTreeSet::new();
         for (name, condition) in conditions {
-            for other in slots.iter().filter(|other| other.service == name) {
+            for other in slots.of(&name) {
                 needs.extend(self.gate(other, condition));
             }
         }
@@ -506,12 +506,13 @@ impl<'a> Planner<'a> {
 
     /// Waits for what is as it should be and runs, but is not well: nobody may say of it that nothing is to be done. What is unhealthy is
     /// only told where the plan changes something, since that may be what makes it well again.
-    pub(super) fn wait_for_the_unwell(&mut self, slots: &[Slot<'a>]) {
+    pub(super) fn wait_for_the_unwell(&mut self, slots: &Slots<'a>) {
         if self.options.only_missing {
             return;
         }
         let changes_something = self.steps.iter().any(|step| step.action.mutates());
-        for slot in slots {
+        let ends = self.ends();
+        for slot in slots.iter() {
             let is_touched = self
                 .starts
                 .contains_key(&(slot.service.clone(), slot.number));
@@ -531,10 +532,18 @@ impl<'a> Planner<'a> {
             if self.options.wait && !may_recover && !self.waits.contains_key(&key) {
                 let container = ContainerRef::Id(kept.id.clone());
                 let step = self.wait(slot, container, condition, None);
-                let before = self.steps[..step.0].iter().map(|step| step.id);
-                self.steps[step.0].needs = before.collect();
+                self.steps[step.0].needs.clone_from(&ends);
             }
         }
+    }
+
+    /// Returns the steps that no other step needs: after them everything is done.
+    fn ends(&self) -> BTreeSet<StepId> {
+        let mut ends: BTreeSet<StepId> = self.steps.iter().map(|step| step.id).collect();
+        for need in self.steps.iter().flat_map(|step| &step.needs) {
+            ends.remove(need);
+        }
+        ends
     }
 
     /// Returns what a container that is up should come to, and how it is instead.
@@ -578,16 +587,20 @@ impl<'a> Planner<'a> {
 
     /// Returns the removals that give free a host port that a container wants.
     fn ports_freed(&self, slot: &Slot<'a>) -> Vec<StepId> {
-        let wanted: BTreeSet<String> = slot.spec.config.ports.iter().map(host_port).collect();
-        let freed = self.freed.iter().filter(|(port, _)| wanted.contains(port));
-        freed.map(|(_, step)| *step).collect()
+        if self.freed.is_empty() {
+            return Vec::new();
+        }
+        let wanted = slot.spec.config.ports.iter().map(host_port);
+        let freed = wanted.filter_map(|port| self.freed.get(&port));
+        freed.flatten().copied().collect()
     }
 
     /// Returns `NAME.SUFFIX`, with a number behind it where somebody has that name who does not go away.
     fn free_name(&self, name: &str, suffix: &str, others: &[&ObservedContainer]) -> String {
         let is_taken = |wanted: &str| {
-            let mut all = self.observed.containers.iter();
-            all.any(|it| it.name == wanted) || others.iter().any(|it| it.name == wanted)
+            self.index.container(wanted).is_some()
+                || self.reserved.contains(wanted)
+                || others.iter().any(|it| it.name == wanted)
         };
         let first = format!("{name}.{suffix}");
         let numbered = (2..).map(|number| format!("{name}.{suffix}{number}"));

@@ -1,10 +1,11 @@
 //! What has to happen to each container of a service.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Range;
 
-use crate::compose::{
-    MANY_NETWORKS, beyond_engine, container_name, container_spec, labels, newer_than,
-};
+use foldhash::fast::FixedState;
+
+use crate::compose::{MANY_NETWORKS, beyond_engine, container_spec, labels, newer_than};
 use crate::model::{
     ContainerSpec, ContainerStatus, ImageReference, Lifecycle, ObservedContainer, ObservedImage,
     PortSpec, Rerun, Service, ServiceName,
@@ -50,6 +51,32 @@ pub(super) enum Course {
     Replace,
 }
 
+/// All slots, dependencies first, and where those of each service are.
+#[derive(Default)]
+pub(super) struct Slots<'a> {
+    all: Vec<Slot<'a>>,
+    /// By service. It is only asked and never gone through, since it has no order.
+    places: HashMap<ServiceName, Range<usize>, FixedState>,
+}
+
+impl<'a> Slots<'a> {
+    pub(super) fn iter(&self) -> std::slice::Iter<'_, Slot<'a>> {
+        self.all.iter()
+    }
+
+    /// Returns the slots of a service.
+    pub(super) fn of(&self, service: &ServiceName) -> &[Slot<'a>] {
+        let place = self.places.get(service).cloned().unwrap_or_default();
+        &self.all[place]
+    }
+
+    fn add(&mut self, service: ServiceName, slots: Vec<Slot<'a>>) {
+        let first = self.all.len();
+        self.all.extend(slots);
+        self.places.insert(service, first..self.all.len());
+    }
+}
+
 impl Slot<'_> {
     /// Returns whether a new container is made.
     pub(super) fn creates(&self) -> bool {
@@ -65,16 +92,21 @@ impl Slot<'_> {
 
 impl<'a> Planner<'a> {
     /// Finds out what has to happen to every container of the selected services, dependencies first.
-    pub(super) fn survey(&mut self) -> Vec<Slot<'a>> {
-        let mut slots: Vec<Slot<'a>> = Vec::new();
+    pub(super) fn survey(&mut self) -> Slots<'a> {
+        let mut slots = Slots::default();
         for service in self.selected.clone() {
             let containers = self.containers_of(&service);
-            for number in self.numbers(&service, &containers) {
-                let mine = containers.iter().filter(|(n, _)| *n == number);
-                let mine = mine.map(|(_, container)| *container).collect();
-                let slot = self.survey_slot(&service, number, mine, &slots);
-                slots.push(slot);
+            let numbers = self.numbers(&service, &containers);
+            let mut by_number: BTreeMap<u32, Vec<&'a ObservedContainer>> = BTreeMap::new();
+            for (number, container) in containers {
+                by_number.entry(number).or_default().push(container);
             }
+            let mut mine = Vec::with_capacity(numbers.len());
+            for number in numbers {
+                let there = by_number.remove(&number).unwrap_or_default();
+                mine.push(self.survey_slot(&service, number, there, &slots));
+            }
+            slots.add(service, mine);
         }
         slots
     }
@@ -104,14 +136,14 @@ impl<'a> Planner<'a> {
         service: &ServiceName,
         number: u32,
         containers: Vec<&'a ObservedContainer>,
-        before: &[Slot<'a>],
+        before: &Slots<'a>,
     ) -> Slot<'a> {
         let definition = self
             .stack
             .service(service)
             .expect("selected services are of the stack");
         let mut spec = container_spec(self.stack, service, number, &self.host);
-        spec.name = container_name(self.stack, service, number);
+        self.reserved.insert(spec.name.clone());
         let explicit = explicit(&spec.config);
         let labels = &mut spec.config.labels;
         labels.insert(labels::EXPLICIT.to_owned(), explicit);
@@ -157,7 +189,7 @@ impl<'a> Planner<'a> {
         let mut after: Vec<String> = service
             .depends_on
             .keys()
-            .filter(|name| self.selected.contains(name))
+            .filter(|name| self.is_selected(name))
             .map(ToString::to_string)
             .collect();
         for parent in namespace_services(self.stack, name) {
@@ -189,16 +221,14 @@ impl<'a> Planner<'a> {
             return true;
         }
         let name = &slot.spec.name;
-        let unknown = self.observed.unknown.iter();
-        let mut unknown = unknown.filter(|it| it.container_name.as_ref() == Some(name));
-        if let Some(unknown) = unknown.next() {
+        if let Some(unknown) = self.index.unknown_container(name) {
             let (what, why) = (unknown.what.clone(), unknown.why.clone());
             self.changes[slot.change].verdict = Verdict::Unknown;
             self.changes[slot.change].reasons = vec![Reason::Unseen { why: why.clone() }];
             self.notes.push(Note::Unseen { what, why });
             return true;
         }
-        let holder = self.observed.containers.iter().find(|it| it.name == *name);
+        let holder = self.index.container(name);
         let is_mine = |it: &ObservedContainer| slot.others.iter().any(|mine| mine.id == it.id);
         match holder {
             Some(holder) if !self.owns(holder) => {
@@ -244,7 +274,7 @@ impl<'a> Planner<'a> {
     }
 
     /// Picks the container that stays: one that is as it should be, preferably running and under its name. The others go.
-    fn choose(&mut self, slot: &mut Slot<'a>, image: Option<&ObservedImage>, before: &[Slot<'a>]) {
+    fn choose(&mut self, slot: &mut Slot<'a>, image: Option<&ObservedImage>, before: &Slots<'a>) {
         let is_recreated = self.options.force_recreate && !self.options.only_missing
             || self.namespace_is_replaced(slot, before);
         let rank = |container: &ObservedContainer| {
@@ -281,11 +311,10 @@ impl<'a> Planner<'a> {
     }
 
     /// Returns whether a container whose namespace this one joins gets a new id.
-    fn namespace_is_replaced(&self, slot: &Slot<'a>, before: &[Slot<'a>]) -> bool {
+    fn namespace_is_replaced(&self, slot: &Slot<'a>, before: &Slots<'a>) -> bool {
         let parents = namespace_services(self.stack, &slot.service);
-        before
-            .iter()
-            .any(|other| other.creates() && parents.contains(&other.service))
+        let mut others = parents.iter().flat_map(|parent| before.of(parent));
+        others.any(Slot::creates)
     }
 
     /// Decides what is done, and says why.
@@ -293,7 +322,7 @@ impl<'a> Planner<'a> {
         &mut self,
         slot: &mut Slot<'a>,
         definition: &Service<crate::model::Resolved>,
-        before: &[Slot<'a>],
+        before: &Slots<'a>,
     ) {
         let only_missing = self.options.only_missing;
         if only_missing {
@@ -351,7 +380,7 @@ impl<'a> Planner<'a> {
         self.tell(slot);
     }
 
-    fn replace_reasons(&self, slot: &Slot<'a>, before: &[Slot<'a>]) -> Vec<Reason> {
+    fn replace_reasons(&self, slot: &Slot<'a>, before: &Slots<'a>) -> Vec<Reason> {
         let mut reasons = Vec::new();
         let moved = slot.spec.image_id.as_ref();
         if moved.is_some_and(|id| slot.others.iter().all(|other| other.image_id != *id)) {
@@ -361,10 +390,8 @@ impl<'a> Planner<'a> {
             reasons.push(drift_reason(&slot.difference.fields));
         }
         let parents = namespace_services(self.stack, &slot.service);
-        for other in before
-            .iter()
-            .filter(|it| it.creates() && parents.contains(&it.service))
-        {
+        let others = parents.iter().flat_map(|parent| before.of(parent));
+        for other in others.filter(|it| it.creates()) {
             let dependency = Resource::Service(other.service.clone(), other.number);
             reasons.push(Reason::DependencyReplaced { dependency });
         }
@@ -383,12 +410,11 @@ impl<'a> Planner<'a> {
         &mut self,
         slot: &mut Slot<'a>,
         definition: &Service<crate::model::Resolved>,
-        before: &[Slot<'a>],
+        before: &Slots<'a>,
     ) {
-        let replaced = before.iter().find(|other| {
-            let dependency = definition.depends_on.get(&other.service);
-            other.course == Course::Replace && dependency.is_some_and(|it| it.restart)
-        });
+        let restarting = definition.depends_on.iter().filter(|(_, it)| it.restart);
+        let mut others = restarting.flat_map(|(dependency, _)| before.of(dependency));
+        let replaced = others.find(|other| other.course == Course::Replace);
         let is_running = slot.kept.is_some_and(is_up);
         let Some(replaced) = replaced.filter(|_| is_running && !slot.is_one_shot) else {
             return;
@@ -409,11 +435,9 @@ impl<'a> Planner<'a> {
         }
         let updates = matches!(slot.course, Course::Adjust | Course::Restart);
         if updates && slot.difference.update && slot.difference.is_hash_stale {
-            let note = Note::StaleComposeHash {
-                service: slot.service.clone(),
-            };
-            if !self.notes.contains(&note) {
-                self.notes.push(note);
+            let service = slot.service.clone();
+            if self.stale.insert(service.clone()) {
+                self.notes.push(Note::StaleComposeHash { service });
             }
         }
     }
