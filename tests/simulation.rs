@@ -4,12 +4,14 @@
     reason = "the helpers of tests are outside of #[test] functions"
 )]
 
+mod guarded;
 mod stack_text;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use guarded::{Guarded, Owner};
 use proptest::prelude::*;
 use stack_text::stack;
 use stackgen::compose;
@@ -58,7 +60,7 @@ async fn perform_asked(
 ) -> ApplyReport {
     let (progress, mut events) = tokio::sync::mpsc::channel(64);
     let read = async { while events.recv().await.is_some() {} };
-    let engine: Arc<dyn Engine> = Arc::new(engine.clone());
+    let engine: Arc<dyn Engine> = Arc::new(Guarded::new(engine, Owner::shop()));
     let options = ApplyOptions::default();
     let stop = Stop::default();
     let asked = async {

@@ -23,7 +23,7 @@ mod help;
 mod interrupt;
 mod main;
 mod origin_view;
-mod plan_json;
+pub mod plan_json;
 mod source_line;
 mod status_view;
 mod table;

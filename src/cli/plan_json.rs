@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::plan::{self, FieldChange, Note, Plan, Reason, Shown};
 
 /// Returns a plan in the shape of `plan --json`. Ids are those of resources; a secret is `***` on both sides, with `secret` set.
-pub(crate) fn json(plan: &Plan) -> Value {
+pub fn json(plan: &Plan) -> Value {
     let steps: Vec<Value> = (0..plan.changes.len()).map(|id| step(plan, id)).collect();
     json!({
         "project": plan.subject.project,

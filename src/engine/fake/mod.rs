@@ -108,6 +108,11 @@ impl FakeEngine {
         });
     }
 
+    /// Takes an image away.
+    pub fn remove_image(&self, image: &ImageReference) {
+        self.world().images.remove(image);
+    }
+
     /// Lets an image be pulled that is not there.
     pub fn offer_image(&self, image: &ImageReference) {
         self.world().registry.insert(image.clone());
@@ -170,6 +175,16 @@ impl FakeEngine {
         let world = self.world();
         let containers = world.containers.values();
         containers.map(|it| (it.name.clone(), it.clone())).collect()
+    }
+
+    /// Returns all networks.
+    pub fn networks(&self) -> Vec<ObservedNetwork> {
+        self.world().networks.clone()
+    }
+
+    /// Returns all volumes by name.
+    pub fn volumes(&self) -> BTreeMap<String, ObservedVolume> {
+        self.world().volumes.clone()
     }
 
     /// Returns the names of all networks, sorted.
