@@ -90,7 +90,7 @@ async fn every_request_but_the_first_carries_the_version_that_both_know() {
     let done = ("/start", "HTTP/1.1 204 No Content\r\n\r\n");
     let tables: [(Table, &str); 2] = [
         (Box::leak(Box::new([("/version", OLD), done])), "/v1.41/"),
-        (Box::leak(Box::new([("/version", NEW), done])), "/v1.47/"),
+        (Box::leak(Box::new([("/version", NEW), done])), "/v1.49/"),
     ];
     for (table, prefix) in tables {
         let server = Server::new(table);

@@ -367,18 +367,18 @@ build = "."
 image = "base:1"
 build = "."
 attach = false
-links = ["plain"]
-deploy = { labels = { a = "b" }, resources.reservations.devices = [{ capabilities = ["gpu"] }] }
-networks.default.interface_name = "eth7"
+provider = { type = "cloud" }
+models = ["llm"]
 secrets = ["outer"]
-volumes = [{ type = "image", source = "base:1", target = "/i" }]
+volumes = [{ type = "npipe", source = "p", target = "/p" }, { type = "cluster", source = "c", target = "/c" }]
 
 [services.plain]
 image = "base:1"
-deploy = { restart_policy.condition = "any", resources.limits.memory = "64m" }
+links = ["web"]
+deploy = { labels = { a = "b" }, restart_policy.condition = "any", resources.limits.memory = "64m" }
 
-[networks.default]
-enable_ipv4 = true
+[models.llm]
+model = "ai/x"
 
 [secrets.outer]
 external = true
@@ -386,14 +386,129 @@ external = true
     let plan = plan_of(&FakeEngine::new(), text, &options()).await;
     let blockers: Vec<String> = plan.blockers().map(plan::note_text).collect();
     insta::assert_snapshot!(blockers.join("\n"), @r"
-    networks.default.enable_ipv4: stackgen renders it, and cannot apply it yet
     services.built.build: building comes later; build it with docker compose and name it by image
-    services.web.links: stackgen renders it, and cannot apply it yet
-    services.web.deploy.resources.reservations.devices: stackgen renders it, and cannot apply it yet
-    services.web.networks.default.interface_name: stackgen renders it, and cannot apply it yet
-    services.web.volumes: a mount of type image: stackgen renders it, and cannot apply it yet
+    services.web.provider: a program of docker compose provides it, and no container; start it with docker compose
+    services.web.models: Docker's model runner serves it by a plugin of docker's; start it with docker compose
+    services.web.volumes./p: only Windows has named pipes
+    services.web.volumes./c: only Swarm has cluster volumes
     services.web.secrets.outer: only Swarm has configs and secrets of its own
     ");
+}
+
+/// Attributes that few services have, all of which an engine of API 1.41 knows.
+const RARE: &str = r#"
+[stack]
+name = "shop"
+
+[services.store]
+image = "base:1"
+volumes = ["data:/data"]
+environment = { ROUND = "1" }
+
+[services.web]
+image = "base:1"
+scale = 2
+blkio_config = { weight = 300, device_read_bps = [{ path = "/dev/sda", rate = "12mb" }] }
+cpu_count = 2
+cpu_percent = 50
+cpu_rt_period = 1000000
+cpu_rt_runtime = 950000
+device_cgroup_rules = ["c 1:3 mr"]
+devices = ["/dev/null:/dev/n:r"]
+gpus = [{ driver = "nvidia", count = 1, capabilities = ["compute"] }]
+deploy.resources.reservations.devices = [{ capabilities = ["tpu"], device_ids = ["a"] }]
+isolation = "default"
+links = ["store:s"]
+external_links = ["outer:o"]
+security_opt = ["systempaths=unconfined", "no-new-privileges:true"]
+networks.default = { driver_opts = { o = "1" }, link_local_ips = ["169.254.8.8"] }
+volumes = [
+  { type = "bind", source = "/srv", target = "/srv", bind.recursive = "disabled" },
+  { type = "volume", target = "/v", volume.labels = { k = "v" } },
+]
+
+[services.reader]
+image = "base:1"
+volumes_from = ["store:ro", "container:other"]
+
+[networks.default]
+ipam = { options = { a = "b" }, config = [{ subnet = "10.91.0.0/24", aux_addresses = { h = "10.91.0.9" } }] }
+
+[volumes.data]
+"#;
+
+#[tokio::test(start_paused = true)]
+async fn rare_attributes_reach_the_engine_and_their_drift_is_seen() {
+    let engine = running(RARE).await;
+    assert_eq!(
+        plan_of(&engine, RARE, &options()).await.change_count(),
+        0,
+        "{}",
+        text_of(&engine, RARE).await
+    );
+    let web = engine.containers()["shop-web-2"].config.clone();
+    let links: Vec<&str> = web.rare.links.iter().map(String::as_str).collect();
+    assert_eq!(
+        links,
+        [
+            "outer:o",
+            "shop-store-1:s",
+            "shop-store-1:shop-store-2",
+            "shop-store-1:store-2"
+        ]
+    );
+    assert_eq!(web.rare.cpu_percent, Some(5000));
+    assert_eq!(web.rare.device_requests[0].ids, ["a"]);
+    assert_eq!(web.rare.device_requests[1].capabilities, ["compute", "gpu"]);
+    assert_eq!(web.security_opt, ["no-new-privileges:true"]);
+    let reader = &engine.containers()["shop-reader-1"];
+    assert_eq!(
+        reader.config.rare.volumes_from,
+        ["shop-store-1:ro", "other"]
+    );
+    engine.change("shop-web-1", |it| {
+        let rare = &mut it.config.rare;
+        rare.block_io.weight = Some(500);
+        rare.block_io.write_iops.insert("/dev/sda".to_owned(), 7);
+        rare.device_cgroup_rules.clear();
+        rare.device_requests.pop();
+        rare.has_open_system_paths = false;
+        for endpoint in it.config.endpoints.values_mut() {
+            endpoint.rare.links.clear();
+            endpoint.rare.driver_opts.clear();
+        }
+        it.config.mounts.retain(|mount| mount.target != "/srv");
+    });
+    let plan = plan_of(&engine, RARE, &options()).await;
+    let changed = plan.changes.iter().flat_map(|change| &change.fields);
+    let paths: Vec<String> = changed.map(|field| field.path.to_string()).collect();
+    insta::assert_snapshot!(paths.join("\n"), @r#"
+    blkio_config.device_write_iops."/dev/sda"
+    blkio_config.weight
+    device_cgroup_rules
+    gpus
+    security_opt.systempaths
+    volumes."/srv"
+    networks.shop_default
+    "#);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_takes_over_mounts_follows_the_container_that_has_them() {
+    let engine = running(RARE).await;
+    let changed = RARE.replace("ROUND = \"1\"", "ROUND = \"2\"");
+    let plan = plan_of(&engine, &changed, &options()).await;
+    let replaced = plan
+        .changes
+        .iter()
+        .filter(|it| it.verdict == plan::Verdict::Recreate);
+    let replaced: Vec<String> = replaced.map(|it| it.resource.to_string()).collect();
+    assert_eq!(replaced, ["service:store:1", "service:reader:1"]);
+    let created = plan.steps.iter().filter_map(|step| match &step.action {
+        Action::CreateContainer(spec) => spec.service.as_ref().map(ToString::to_string),
+        _ => None,
+    });
+    assert_eq!(created.collect::<Vec<_>>(), ["store", "reader"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -351,9 +351,10 @@ fn hashes(project: &Project) -> Result<BTreeMap<String, String>, String> {
             let hash = service_hash(stack, name, service, &host);
             hashes.insert(format!("service {name} {compose:?}"), hash);
         }
-    }
-    for name in stack.networks().keys() {
-        hashes.insert(format!("network {name}"), network_hash(stack, name));
+        for name in stack.networks().keys() {
+            let hash = network_hash(stack, name, compose);
+            hashes.insert(format!("network {name} {compose:?}"), hash);
+        }
     }
     for name in stack.volumes().keys() {
         hashes.insert(format!("volume {name}"), volume_hash(stack, name));

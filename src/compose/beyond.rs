@@ -1,25 +1,50 @@
 //! What a stack asks for, and this engine adapter cannot do: it is rendered, and a plan with it cannot be applied.
 
 use crate::model::{
-    Attachment, Attribute, Attributes, ContentSource, Mount, MountSource, NetworkName, Resolved,
-    ServiceName, Stack,
+    Attribute, Attributes, ContentSource, Mount, MountSource, Resolved, ServiceName, Stack,
 };
+
+/// Attributes that reach the container.
+const APPLIED: [&str; 10] = [
+    "blkio_config",
+    "cpu_count",
+    "cpu_percent",
+    "cpu_rt_period",
+    "cpu_rt_runtime",
+    "device_cgroup_rules",
+    "external_links",
+    "gpus",
+    "isolation",
+    "links",
+];
 
 /// Attributes without effect on the container that Compose makes, or that are dealt with elsewhere.
 const HARMLESS: [&str; 7] = [
     "attach",
     "build",
-    "consistency",
     "credential_spec",
     "deploy",
     "develop",
     "pull_refresh_after",
+    "volumes_from",
+];
+
+/// What cannot be done, and why.
+const REFUSED: [(&str, &str); 2] = [
+    (
+        "models",
+        "Docker's model runner serves it by a plugin of docker's; start it with docker compose",
+    ),
+    (
+        "provider",
+        "a program of docker compose provides it, and no container; start it with docker compose",
+    ),
 ];
 
 /// Something that cannot be applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Beyond {
-    /// The attribute below the service or network, such as `deploy.resources.reservations.devices`.
+    /// The attribute below the service, such as `build`.
     pub attribute: String,
     /// What to do about it.
     pub why: &'static str,
@@ -45,20 +70,7 @@ pub fn beyond_engine(stack: &Stack<Resolved>, service: &ServiceName) -> Vec<Beyo
         let why = "building comes later; build it with docker compose and name it by image";
         found.push(beyond("build", why));
     }
-    add(&mut found, "", &definition.more);
-    let devices = ["resources", "reservations", "devices"];
-    let deploy = definition.more.get("deploy");
-    if deploy
-        .and_then(|deploy| deploy.get(&devices))
-        .is_some_and(is_asked)
-    {
-        found.push(beyond("deploy.resources.reservations.devices", LATER));
-    }
-    if let Attachment::Networks(networks) = &options.attachment {
-        for (name, endpoint) in networks {
-            add(&mut found, &format!("networks.{name}."), &endpoint.more);
-        }
-    }
+    add(&mut found, &definition.more);
     for mount in &options.volumes {
         add_mount(&mut found, mount);
     }
@@ -83,39 +95,28 @@ pub fn beyond_engine(stack: &Stack<Resolved>, service: &ServiceName) -> Vec<Beyo
     found
 }
 
-/// Returns what a network asks for that cannot be applied.
-pub fn network_beyond_engine(stack: &Stack<Resolved>, network: &NetworkName) -> Vec<Beyond> {
-    let mut found = Vec::new();
-    let Some(definition) = stack.networks().get(network).filter(|it| !it.external) else {
-        return found;
-    };
-    add(&mut found, "", &definition.more);
-    for pool in &definition.ipam.config {
-        add(&mut found, "ipam.config.", &pool.more);
-    }
-    found
-}
-
-fn add(found: &mut Vec<Beyond>, before: &str, attributes: &Attributes<Resolved>) {
+fn add(found: &mut Vec<Beyond>, attributes: &Attributes<Resolved>) {
     for (key, attribute) in attributes {
-        if !HARMLESS.contains(&key.as_str()) && !key.starts_with("x-") && is_asked(attribute) {
-            found.push(beyond(format!("{before}{key}"), LATER));
+        let name = key.as_str();
+        let is_dealt_with = APPLIED.contains(&name) || HARMLESS.contains(&name);
+        if is_dealt_with || name.starts_with("x-") || !is_asked(attribute) {
+            continue;
         }
+        let refused = REFUSED.iter().find(|(refused, _)| *refused == name);
+        found.push(beyond(name, refused.map_or(LATER, |(_, why)| why)));
     }
 }
 
 fn add_mount(found: &mut Vec<Beyond>, mount: &Mount<Resolved>) {
-    if let MountSource::Other { kind, .. } = &mount.source {
-        found.push(beyond(format!("volumes: a mount of type {kind}"), LATER));
-        return;
-    }
-    for (key, attribute) in &mount.options {
-        // The default, said in words.
-        let is_default = *attribute == Attribute::Text("enabled".to_owned());
-        if is_asked(attribute) && !is_default && !key.starts_with("x-") {
-            found.push(beyond(format!("volumes: {key} of a mount"), LATER));
-        }
-    }
+    let why = match &mount.source {
+        MountSource::Other { kind, .. } if kind == "npipe" => "only Windows has named pipes",
+        MountSource::Other { kind, .. } if kind == "cluster" => "only Swarm has cluster volumes",
+        MountSource::Bind { .. }
+        | MountSource::Volume { .. }
+        | MountSource::Tmpfs { .. }
+        | MountSource::Other { .. } => return,
+    };
+    found.push(beyond(format!("volumes.{}", mount.target), why));
 }
 
 /// What is empty, false or the default asks for nothing.

@@ -9,7 +9,10 @@ use crate::model::{
 };
 
 use super::network::{attach, default_network, namespace};
-use super::{ComposeGeneration, container_name, files, files_digest, labels, mounts, service_hash};
+use super::{
+    ComposeGeneration, container_name, files, files_digest, implied_dependencies, labels, mounts,
+    rare, service_hash,
+};
 
 /// The facts of this host that decide what a container is like.
 #[derive(Debug, Clone, Copy)]
@@ -48,6 +51,10 @@ pub fn container_spec(
     );
     spec.service = Some(service.clone());
     spec.number = number;
+    rare::add_service(&mut spec.config.rare, stack, definition, number);
+    for endpoint in spec.config.endpoints.values_mut() {
+        endpoint.rare.links.clone_from(&spec.config.rare.links);
+    }
     spec.config
         .labels
         .extend(compose_labels(stack, service, definition, number, host));
@@ -121,7 +128,7 @@ fn compose_labels(
             labels::CONFIG_HASH,
             service_hash(stack, name, service, host),
         ),
-        (labels::DEPENDS_ON, depends_on_label(service)),
+        (labels::DEPENDS_ON, depends_on_label(stack, service)),
         (labels::WORKING_DIR, folder.to_string_lossy().into_owned()),
         (labels::CONFIG_FILES, file.to_string_lossy().into_owned()),
         (labels::VERSION, host.compose.version().to_owned()),
@@ -130,12 +137,14 @@ fn compose_labels(
     .into()
 }
 
-fn depends_on_label(service: &Service<Resolved>) -> String {
+fn depends_on_label(stack: &Stack<Resolved>, service: &Service<Resolved>) -> String {
     let item = |(name, dependency): (&ServiceName, &Dependency<Resolved>)| {
         let condition = dependency.condition.compose_name();
         format!("{name}:{condition}:{}", dependency.restart)
     };
-    let items: Vec<String> = service.depends_on.iter().map(item).collect();
+    let implied = implied_dependencies(stack, service).into_iter();
+    let implied = implied.map(|(name, restart)| format!("{name}:service_started:{restart}"));
+    let items: Vec<String> = service.depends_on.iter().map(item).chain(implied).collect();
     items.join(",")
 }
 
@@ -176,14 +185,18 @@ fn plain_config(stack: &Stack<Resolved>, options: &ContainerOptions<Resolved>) -
         cap_add: sorted(options.cap_add.iter().map(|name| capability(name))),
         cap_drop: sorted(options.cap_drop.iter().map(|name| capability(name))),
         group_add: sorted(options.group_add.iter().cloned()),
-        security_opt: sorted(options.security_opt.iter().cloned()),
+        security_opt: sorted(security_options(options)),
         sysctls: options.sysctls.clone().into_iter().collect(),
         ulimits: options
             .ulimits
             .iter()
             .map(|(name, limit)| (name.clone(), (limit.soft, limit.hard)))
             .collect(),
-        devices: sorted(options.devices.iter().map(|text| device(text))),
+        devices: {
+            let devices = options.devices.iter();
+            let paths = devices.filter(|text| rare::cdi_name(text).is_none());
+            sorted(paths.map(|text| device(text)))
+        },
         logging: options.logging.as_ref().map(|logging| {
             let options = logging.options.clone().into_iter().collect();
             (logging.driver.clone().unwrap_or_default(), options)
@@ -204,8 +217,16 @@ fn plain_config(stack: &Stack<Resolved>, options: &ContainerOptions<Resolved>) -
         runtime: options.runtime.clone(),
         mac_address: options.mac_address.clone(),
         storage_opt: options.storage_opt.clone().into_iter().collect(),
+        rare: Box::new(rare::of_options(options)),
         ..ContainerConfig::new(image)
     }
+}
+
+/// Returns the security options that the engine knows.
+fn security_options(options: &ContainerOptions<Resolved>) -> impl Iterator<Item = String> + '_ {
+    let all = options.security_opt.iter();
+    let known = all.filter(|option| *option != rare::OPEN_SYSTEM_PATHS);
+    known.cloned()
 }
 
 /// Returns the limits, those of `deploy` first.

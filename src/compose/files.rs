@@ -4,7 +4,7 @@ use sha2::{Digest, Sha256};
 
 use crate::model::{
     ContainerOptions, ContentSource, FileContent, FileReference, FileSpec, MountSpec,
-    MountSpecSource, Resolved, SecretText, Stack,
+    MountSpecSource, Recursive, Resolved, SecretText, Stack,
 };
 
 /// The mode of a config or secret where none is said.
@@ -55,6 +55,7 @@ fn deliver<N: Clone + std::fmt::Debug + PartialEq + Eq>(
                     create_host_path: false,
                     propagation: None,
                     selinux: None,
+                    recursive: Recursive::Enabled,
                 },
                 read_only: true,
             });

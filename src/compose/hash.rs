@@ -46,7 +46,11 @@ pub fn service_hash(
 }
 
 /// Returns Compose's hash of a network.
-pub fn network_hash(stack: &Stack<Resolved>, network: &NetworkName) -> String {
+pub fn network_hash(
+    stack: &Stack<Resolved>,
+    network: &NetworkName,
+    compose: ComposeGeneration,
+) -> String {
     let definition = stack.networks().get(network).cloned().unwrap_or_default();
     let mut map = GoMap::default();
     map.put("name", network_name(stack, network));
@@ -55,11 +59,16 @@ pub fn network_hash(stack: &Stack<Resolved>, network: &NetworkName) -> String {
     let mut ipam = GoMap::default();
     ipam.text("driver", definition.ipam.driver.as_ref());
     ipam.list("config", definition.ipam.config.iter().map(pool));
+    if compose == ComposeGeneration::V5 {
+        // 2.40 reads them and leaves them out.
+        ipam.attribute("options", &definition.ipam.more);
+    }
     map.put("ipam", ipam.finish());
     map.flag("external", definition.external);
     map.flag("internal", definition.internal);
     map.flag("attachable", definition.attachable);
     map.texts("labels", &definition.labels);
+    map.attribute("enable_ipv4", &definition.more);
     map.put_some("enable_ipv6", definition.enable_ipv6.map(Value::Bool));
     digest(&map.finish())
 }
@@ -69,6 +78,7 @@ fn pool(pool: &IpamPool<Resolved>) -> Value {
     map.text("subnet", pool.subnet.as_ref());
     map.text("gateway", pool.gateway.as_ref());
     map.text("ip_range", pool.ip_range.as_ref());
+    map.attribute("aux_addresses", &pool.more);
     map.finish()
 }
 

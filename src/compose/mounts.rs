@@ -1,10 +1,11 @@
 //! Mounts: volumes, binds, memory, and granted sockets.
 
 use crate::model::{
-    ContainerOptions, Grant, Mount, MountSource, MountSpec, MountSpecSource, ObservedSocket,
-    Resolved, Socket, SocketName, Stack, VolumeName, clean_path,
+    Attributes, ContainerOptions, Grant, Mount, MountSource, MountSpec, MountSpecSource,
+    ObservedSocket, Recursive, Resolved, Socket, SocketName, Stack, VolumeName, clean_path,
 };
 
+use super::rare::{text, text_map};
 use super::{ComposeGeneration, Host, volume_name};
 
 /// Returns the mounts of a container, sorted by target. Of two with one target the first wins: volumes, sockets, secrets, configs.
@@ -45,6 +46,7 @@ fn mount_spec(
             create_host_path: create_host_path.unwrap_or(compose == ComposeGeneration::V5),
             propagation: propagation.clone(),
             selinux: selinux.clone(),
+            recursive: recursive(&mount.options),
         },
         MountSource::Volume {
             volume,
@@ -59,22 +61,32 @@ fn mount_spec(
                 }),
             nocopy: *nocopy,
             subpath: subpath.clone(),
+            labels: text_map(mount.options.get("labels")),
         },
         MountSource::Tmpfs { size, mode } => MountSpecSource::Tmpfs {
             size: *size,
             mode: *mode,
         },
-        // A plan with one cannot be applied: `beyond_engine`.
-        MountSource::Other { source, .. } => MountSpecSource::Volume {
-            name: source.clone(),
-            nocopy: false,
-            subpath: None,
+        // A plan with one of another kind cannot be applied: `beyond_engine`.
+        MountSource::Other { source, .. } => MountSpecSource::Image {
+            reference: source.clone().unwrap_or_default(),
+            subpath: text(mount.options.get("subpath")),
         },
     };
     MountSpec {
         target: mount.target.clone(),
         source,
         read_only: mount.read_only,
+    }
+}
+
+/// Returns what comes along of the mounts below a bind; a word that there is not is an error at the decoder's.
+fn recursive(options: &Attributes<Resolved>) -> Recursive {
+    match text(options.get("recursive")).as_deref() {
+        Some("disabled") => Recursive::Disabled,
+        Some("writable") => Recursive::Writable,
+        Some("readonly") => Recursive::ReadOnly,
+        _ => Recursive::Enabled,
     }
 }
 
@@ -106,6 +118,7 @@ fn socket_mount(socket: &Socket) -> MountSpec {
             create_host_path: false,
             propagation: None,
             selinux: None,
+            recursive: Recursive::Enabled,
         },
         read_only: false,
     }

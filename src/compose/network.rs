@@ -1,14 +1,18 @@
 //! How a container is attached to networks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use indexmap::IndexMap;
 
 use crate::model::{
-    Attachment, ContainerConfig, Endpoint, EndpointSpec, NetworkName, Resolved, Stack,
+    Attachment, ContainerConfig, Endpoint, EndpointSpec, NetworkName, RareEndpoint, Resolved, Stack,
 };
 
+use super::rare::{number_of, text, text_map, texts};
 use super::{container_name, network_name};
+
+/// The driver's option that names the interface inside, as Compose writes it.
+pub(super) const INTERFACE_NAME_OPTION: &str = "com.docker.network.endpoint.ifname";
 
 /// The network of services that name none.
 pub(super) fn default_network() -> NetworkName {
@@ -41,11 +45,22 @@ fn endpoints(
         .map(|(key, endpoint)| {
             let mut aliases = names.to_vec();
             aliases.extend(endpoint.aliases.iter().cloned());
+            let mut driver_opts = text_map(endpoint.more.get("driver_opts"));
+            if let Some(name) = text(endpoint.more.get("interface_name")) {
+                driver_opts.insert(INTERFACE_NAME_OPTION.to_owned(), name);
+            }
+            let rare = RareEndpoint {
+                link_local_ips: texts(endpoint.more.get("link_local_ips")),
+                driver_opts,
+                gateway_priority: number_of(endpoint.more.get("gw_priority")).unwrap_or_default(),
+                links: BTreeSet::new(),
+            };
             let spec = EndpointSpec {
                 aliases,
                 ipv4_address: endpoint.ipv4_address.clone(),
                 ipv6_address: endpoint.ipv6_address.clone(),
                 mac_address: endpoint.mac_address.clone(),
+                rare: Box::new(rare),
             };
             (network_name(stack, key), spec)
         })

@@ -3,26 +3,35 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{
-    Attachment, ContainerOptions, IpamPoolSpec, NetworkName, NetworkSpec, Resolved, Scope, Stack,
-    TaskKind, VolumeName, VolumeSpec,
+    Attachment, Attribute, ContainerOptions, IpamPoolSpec, NetworkName, NetworkSpec, Resolved,
+    Scope, Stack, TaskKind, VolumeName, VolumeSpec,
 };
 
 use super::network::default_network;
+use super::rare::text_map;
 use super::{
     ComposeGeneration, container_name, labels, mounted_volumes, network_hash, network_name,
     volume_hash, volume_name,
 };
 
 /// Returns a network as it is asked of the engine.
-pub fn network_spec(stack: &Stack<Resolved>, network: &NetworkName) -> NetworkSpec {
+pub fn network_spec(
+    stack: &Stack<Resolved>,
+    network: &NetworkName,
+    compose: ComposeGeneration,
+) -> NetworkSpec {
     let definition = stack.networks().get(network).cloned().unwrap_or_default();
-    let hash = network_hash(stack, network);
+    let hash = network_hash(stack, network, compose);
     NetworkSpec {
         name: network_name(stack, network),
         driver: definition.driver.unwrap_or_default(),
         options: definition.driver_opts.into_iter().collect(),
         internal: definition.internal,
         attachable: definition.attachable,
+        enable_ipv4: match definition.more.get("enable_ipv4") {
+            Some(Attribute::Flag(flag)) => Some(*flag),
+            _ => None,
+        },
         enable_ipv6: definition.enable_ipv6,
         labels: object_labels(
             stack,
@@ -31,6 +40,7 @@ pub fn network_spec(stack: &Stack<Resolved>, network: &NetworkName) -> NetworkSp
             hash,
         ),
         ipam_driver: definition.ipam.driver,
+        ipam_options: text_map(definition.ipam.more.get("options")),
         pools: definition
             .ipam
             .config
@@ -39,6 +49,7 @@ pub fn network_spec(stack: &Stack<Resolved>, network: &NetworkName) -> NetworkSp
                 subnet: pool.subnet,
                 ip_range: pool.ip_range,
                 gateway: pool.gateway,
+                aux_addresses: text_map(pool.more.get("aux_addresses")),
             })
             .collect(),
     }

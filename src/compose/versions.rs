@@ -1,13 +1,24 @@
 //! What only newer engines know. An older one drops most of it in silence, so that it is refused before anything is changed.
 
-use crate::model::{ContainerConfig, EndpointSpec, MountSpec, MountSpecSource};
+use crate::model::{
+    ContainerConfig, EndpointSpec, MountSpec, MountSpecSource, NetworkSpec, Recursive,
+};
+
+use super::network::INTERFACE_NAME_OPTION;
+use super::rare::CDI;
 
 /// The first version that takes all networks of a container at its creation, and MAC addresses by network.
 pub const MANY_NETWORKS: (u32, u32) = (1, 44);
 
 const ANNOTATIONS: (u32, u32) = (1, 43);
 const START_INTERVAL: (u32, u32) = (1, 44);
+const RECURSIVE_READ_ONLY: (u32, u32) = (1, 44);
+const DEVICES_BY_NAME: (u32, u32) = (1, 44);
 const SUBPATH: (u32, u32) = (1, 45);
+const IMAGE_MOUNT: (u32, u32) = (1, 48);
+const GATEWAY_PRIORITY: (u32, u32) = (1, 48);
+const NO_IPV4: (u32, u32) = (1, 48);
+const INTERFACE_NAME: (u32, u32) = (1, 49);
 
 /// Something that an engine is too old for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +43,9 @@ pub fn newer_than(config: &ContainerConfig, api: (u32, u32)) -> Vec<TooNew> {
         START_INTERVAL,
         has_start_interval,
     );
+    let mut requests = config.rare.device_requests.iter();
+    let has_device_names = requests.any(|request| request.driver == CDI);
+    wishes.add("devices (by a CDI name)", DEVICES_BY_NAME, has_device_names);
     for mount in &config.mounts {
         add_mount(&mut wishes, mount);
     }
@@ -39,6 +53,16 @@ pub fn newer_than(config: &ContainerConfig, api: (u32, u32)) -> Vec<TooNew> {
     for (network, endpoint) in &config.endpoints {
         add_endpoint(&mut wishes, network, endpoint, main == Some(network));
     }
+    wishes.found
+}
+
+/// Returns what a network asks for that an engine of this API version does not know.
+pub fn network_newer_than(spec: &NetworkSpec, api: (u32, u32)) -> Vec<TooNew> {
+    let mut wishes = Wishes {
+        api,
+        found: Vec::new(),
+    };
+    wishes.add("enable_ipv4", NO_IPV4, spec.enable_ipv4 == Some(false));
     wishes.found
 }
 
@@ -62,7 +86,16 @@ fn add_mount(wishes: &mut Wishes, mount: &MountSpec) {
             let attribute = format!("volumes.{}.volume.subpath", mount.target);
             wishes.add(attribute, SUBPATH, subpath.is_some());
         }
-        MountSpecSource::Bind { .. } | MountSpecSource::Tmpfs { .. } => {}
+        MountSpecSource::Bind { recursive, .. } => {
+            let attribute = format!("volumes.{}.bind.recursive", mount.target);
+            let is_new = matches!(recursive, Recursive::Writable | Recursive::ReadOnly);
+            wishes.add(attribute, RECURSIVE_READ_ONLY, is_new);
+        }
+        MountSpecSource::Image { .. } => {
+            let attribute = format!("volumes.{} (the files of an image)", mount.target);
+            wishes.add(attribute, IMAGE_MOUNT, true);
+        }
+        MountSpecSource::Tmpfs { .. } => {}
     }
 }
 
@@ -71,6 +104,15 @@ fn add_endpoint(wishes: &mut Wishes, network: &str, endpoint: &EndpointSpec, is_
     let attribute = format!("networks.{network}.mac_address");
     let is_wished = endpoint.mac_address.is_some() && !is_main;
     wishes.add(attribute, MANY_NETWORKS, is_wished);
+    let attribute = format!("networks.{network}.gw_priority");
+    let is_wished = endpoint.rare.gateway_priority != 0;
+    wishes.add(attribute, GATEWAY_PRIORITY, is_wished);
+    let attribute = format!("networks.{network}.interface_name");
+    let is_wished = endpoint
+        .rare
+        .driver_opts
+        .contains_key(INTERFACE_NAME_OPTION);
+    wishes.add(attribute, INTERFACE_NAME, is_wished);
 }
 
 #[cfg(test)]
@@ -114,6 +156,7 @@ mod tests {
                 name: Some("v".to_owned()),
                 nocopy: false,
                 subpath: Some("s".to_owned()),
+                labels: std::collections::BTreeMap::new(),
             },
             read_only: false,
         });

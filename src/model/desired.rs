@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::{
-    Bytes, ImageId, ImageReference, Limits, Protocol, Resolved, Restart, SecretText, ServiceName,
+    Bytes, ImageId, ImageReference, Limits, Protocol, RareConfig, Resolved, Restart, SecretText,
+    ServiceName,
 };
 
 /// A container to be made.
@@ -133,6 +134,8 @@ pub struct ContainerConfig {
     pub mac_address: Option<String>,
     /// Options of the storage driver.
     pub storage_opt: BTreeMap<String, String>,
+    /// What few containers ask for.
+    pub rare: Box<RareConfig>,
 }
 
 impl ContainerConfig {
@@ -191,6 +194,7 @@ impl ContainerConfig {
             runtime: None,
             mac_address: None,
             storage_opt: BTreeMap::new(),
+            rare: Box::default(),
         }
     }
 }
@@ -265,6 +269,8 @@ pub enum MountSpecSource {
         propagation: Option<String>,
         /// SELinux relabelling.
         selinux: Option<String>,
+        /// What comes along of the mounts below it.
+        recursive: Recursive,
     },
     /// A volume by its name at the engine; `None`: anonymous.
     Volume {
@@ -274,6 +280,15 @@ pub enum MountSpecSource {
         nocopy: bool,
         /// A folder within it (API 1.45).
         subpath: Option<String>,
+        /// Labels that it gets if the engine makes it.
+        labels: BTreeMap<String, String>,
+    },
+    /// The files of an image (API 1.48).
+    Image {
+        /// Its reference.
+        reference: String,
+        /// A folder within it.
+        subpath: Option<String>,
     },
     /// Memory.
     Tmpfs {
@@ -282,6 +297,20 @@ pub enum MountSpecSource {
         /// Mode of its root.
         mode: Option<u32>,
     },
+}
+
+/// What comes along of the mounts below a path of the host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Hash)]
+pub enum Recursive {
+    /// All of them; where the mount is read-only, they are too if the kernel can do it.
+    #[default]
+    Enabled,
+    /// None.
+    Disabled,
+    /// All of them, and they stay writable although the mount is read-only (API 1.44).
+    Writable,
+    /// All of them, and it is an error if they cannot be made read-only (API 1.44).
+    ReadOnly,
 }
 
 /// How a container is attached to one network.
@@ -295,6 +324,21 @@ pub struct EndpointSpec {
     pub ipv6_address: Option<String>,
     /// Fixed MAC address.
     pub mac_address: Option<String>,
+    /// What few attachments ask for.
+    pub rare: Box<RareEndpoint>,
+}
+
+/// What few attachments to a network ask for.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Hash)]
+pub struct RareEndpoint {
+    /// Link-local addresses.
+    pub link_local_ips: Vec<String>,
+    /// Options of the network's driver; the name of the interface (API 1.49) is one of them.
+    pub driver_opts: BTreeMap<String, String>,
+    /// The network with the highest one has the default gateway (API 1.48).
+    pub gateway_priority: i64,
+    /// Linked containers, as `container:alias`.
+    pub links: BTreeSet<String>,
 }
 
 /// A file that is copied into a container.
@@ -325,12 +369,16 @@ pub struct NetworkSpec {
     pub internal: bool,
     /// Others may attach.
     pub attachable: bool,
+    /// IPv4 (API 1.48); `None`: yes.
+    pub enable_ipv4: Option<bool>,
     /// IPv6.
     pub enable_ipv6: Option<bool>,
     /// Labels.
     pub labels: BTreeMap<String, String>,
     /// Driver of the address management; `None`: `default`.
     pub ipam_driver: Option<String>,
+    /// Options of that driver.
+    pub ipam_options: BTreeMap<String, String>,
     /// Address ranges: subnet, range, gateway.
     pub pools: Vec<IpamPoolSpec>,
 }
@@ -344,6 +392,8 @@ pub struct IpamPoolSpec {
     pub ip_range: Option<String>,
     /// The gateway.
     pub gateway: Option<String>,
+    /// Addresses that are in use already, by the name of who has them.
+    pub aux_addresses: BTreeMap<String, String>,
 }
 
 /// A volume to be made.

@@ -94,7 +94,7 @@ pub struct ObservedContainer {
     pub network_ids: BTreeMap<String, NetworkId>,
     /// The volumes that are really mounted, by target: also the anonymous ones that only the image declares, which `config` lacks.
     pub volumes: BTreeMap<String, String>,
-    /// Attributes that were asked for and that `config` has no words for, such as `gpus`, by their names in Compose.
+    /// Attributes that were asked for and that an import does not write, such as `gpus`, by their names in Compose.
     pub beyond: Vec<&'static str>,
 }
 
@@ -182,10 +182,16 @@ pub struct ObservedNetwork {
     pub internal: bool,
     /// Others may attach.
     pub attachable: bool,
+    /// IPv4; `None`: the engine is too old to say.
+    pub enable_ipv4: Option<bool>,
     /// IPv6.
     pub enable_ipv6: bool,
     /// Labels.
     pub labels: BTreeMap<String, String>,
+    /// Driver of the address management.
+    pub ipam_driver: String,
+    /// Options of that driver.
+    pub ipam_options: BTreeMap<String, String>,
     /// Address ranges; filled in by the engine where none was asked for.
     pub pools: Vec<IpamPoolSpec>,
     /// The running containers that are attached, whoever made them, with their names.

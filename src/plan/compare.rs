@@ -123,9 +123,12 @@ pub(super) fn compare(
     clean(context, want, have, &mut desired, &mut observed);
     match_mounts(&mut desired, &mut observed, image);
 
-    let (desired, mut observed) = (flatten(&desired), flatten(&observed));
+    let (mut desired, mut observed) = (flatten(&desired), flatten(&observed));
     let label = have.config.labels.get(labels::EXPLICIT);
     forgive_defaults(&desired, &mut observed, label, !is_hash_stale);
+    if !is_hash_stale {
+        forgive_dropped(&mut desired, &observed);
+    }
     if image.is_none() {
         forgive_unknown_image(&desired, &mut observed);
     }
@@ -204,8 +207,26 @@ fn clean(
         for mode in [&mut config.network_mode, &mut config.pid, &mut config.ipc] {
             *mode = mode.take().map(|mode| name_in_mode(context, mode));
         }
+        for entry in &mut config.rare.volumes_from {
+            *entry = name_in_entry(context, entry);
+        }
+        // All paths of the kernel are open to a privileged container, asked for or not.
+        config.rare.has_open_system_paths &= !config.privileged;
+        // The engine keeps links with the networks, except on its default bridge.
+        if config.network_mode.is_none() {
+            config.rare.links.clear();
+        }
         // Networks are compared by themselves.
         config.endpoints.clear();
+    }
+    if !have.config.labels.contains_key(labels::EXPLICIT) {
+        // Compose loses the mode of `volumes_from`.
+        for entry in &mut desired.rare.volumes_from {
+            let container = entry.split(':').next().unwrap_or_default().to_owned();
+            if observed.rare.volumes_from.contains(&container) {
+                *entry = container;
+            }
+        }
     }
     let shares_host_name = |config: &ContainerConfig| {
         let mode = config.network_mode.as_deref().unwrap_or_default();
@@ -259,6 +280,13 @@ fn name_in_mode(context: &Context<'_>, mode: String) -> String {
         Some(name) => format!("container:{name}"),
         None => mode,
     }
+}
+
+/// Returns an entry of `volumes_from` with the container's name in place of its id.
+fn name_in_entry(context: &Context<'_>, entry: &str) -> String {
+    let (id, mode) = entry.split_at(entry.find(':').unwrap_or(entry.len()));
+    let name = context.names.get(id).copied().unwrap_or(id);
+    format!("{name}{mode}")
 }
 
 /// Takes off anonymous volumes that are as they should be, and those that the image declares.
@@ -359,6 +387,24 @@ fn forgive_defaults(
             None => is_same_definition || (name == "logging" && !says_logging),
         };
         name != "cgroup" && !(is_default && BY_DAEMON.contains(&name))
+    });
+}
+
+/// Takes off limits that the engine dropped, with a warning, since its kernel does not know them or another one goes before. None of them can be taken off a
+/// container once it has them, so that nobody did.
+fn forgive_dropped(desired: &mut Fields, observed: &Fields) {
+    let by_kernel = [
+        "blkio_config",
+        "cpu_count",
+        "cpu_percent",
+        "cpu_rt_period",
+        "cpu_rt_runtime",
+        "mem_swappiness",
+        "oom_kill_disable",
+    ];
+    desired.retain(|path, _| {
+        let name = first(path).unwrap_or_default();
+        observed.contains_key(path) || !by_kernel.contains(&name)
     });
 }
 

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::compose::{labels, volume_name};
+use crate::compose::{implied_dependencies, labels, volume_name};
 use crate::model::{Observed, ObservedContainer, Resolved, ServiceName, Stack, VolumeName};
 
-use super::planner::{Planner, dependency_order, namespace_services, service_of};
+use super::planner::{Planner, dependency_order, service_of};
 use super::volumes::anonymous_volumes;
 use super::{
     Action, DownOptions, Note, OrphanKind, Plan, PlanOptions, Reason, Resource, StepId, Summary,
@@ -88,12 +88,13 @@ fn remove_containers(planner: &mut Planner<'_>) {
     }
 }
 
-/// Returns the services that depend on each one, or live in a namespace of it.
+/// Returns the services that depend on each one, or live in a namespace of it, or are linked to it, or take over its mounts.
 fn dependants(stack: &Stack<Resolved>) -> BTreeMap<ServiceName, Vec<&ServiceName>> {
     let mut dependants: BTreeMap<ServiceName, Vec<&ServiceName>> = BTreeMap::new();
     for (name, definition) in stack.services() {
         let named = definition.depends_on.keys().cloned();
-        for service in named.chain(namespace_services(stack, name)) {
+        let implied = implied_dependencies(stack, definition).into_iter();
+        for service in named.chain(implied.map(|(name, _)| name)) {
             dependants.entry(service).or_default().push(name);
         }
     }

@@ -6,8 +6,10 @@ use std::fmt::Display;
 use crate::key_path;
 use crate::model::{
     Bytes, ContainerConfig, EndpointSpec, HealthSpec, KeyPath, Limits, MountSpec, MountSpecSource,
-    PortSpec, Resolved, Restart, format_duration,
+    PortSpec, Recursive, Resolved, Restart, format_duration,
 };
+
+use super::rare::put_rare;
 
 /// Fields by the paths that they have in stack.toml below their service. What has the engine's fixed default is not in it.
 pub(super) type Fields = BTreeMap<KeyPath, String>;
@@ -117,17 +119,18 @@ pub(super) fn flatten(config: &ContainerConfig) -> Fields {
     put(all, "runtime", runtime);
     put(all, "mac_address", text(config.mac_address.as_deref()));
     put_map(all, "storage_opt", &config.storage_opt);
+    put_rare(all, &config.rare);
     fields
 }
 
 /// Puts a value under a dotted key of ours; nothing for `None`.
-fn put(fields: &mut Fields, key: &str, value: Option<impl Display>) {
+pub(super) fn put(fields: &mut Fields, key: &str, value: Option<impl Display>) {
     if let Some(value) = value {
         fields.insert(KeyPath::new(key.split('.')), value.to_string());
     }
 }
 
-fn flag(fields: &mut Fields, key: &str, value: bool) {
+pub(super) fn flag(fields: &mut Fields, key: &str, value: bool) {
     put(fields, key, value.then_some(true));
 }
 
@@ -149,7 +152,7 @@ fn words(words: Option<&[String]>) -> Option<String> {
         .map(shell_words::join)
 }
 
-fn list(items: &[String]) -> Option<String> {
+pub(super) fn list(items: &[String]) -> Option<String> {
     (!items.is_empty()).then(|| items.join(", "))
 }
 
@@ -227,12 +230,21 @@ fn put_health(fields: &mut Fields, health: &HealthSpec) {
 fn mount_text(mount: &MountSpec) -> String {
     let source = match &mount.source {
         MountSpecSource::Bind {
-            path, propagation, ..
+            path,
+            propagation,
+            recursive,
+            ..
         } => {
             let propagation = propagation
                 .as_deref()
                 .filter(|p| !p.is_empty() && *p != "rprivate");
-            let suffix = propagation.map(|p| format!(" ({p})")).unwrap_or_default();
+            let mut suffix = propagation.map(|p| format!(" ({p})")).unwrap_or_default();
+            suffix.push_str(match recursive {
+                Recursive::Enabled => "",
+                Recursive::Disabled => " without what is mounted below",
+                Recursive::Writable => " with what is mounted below writable",
+                Recursive::ReadOnly => " with what is mounted below read-only",
+            });
             format!(
                 "{}{suffix}",
                 if path == "/" {
@@ -246,6 +258,10 @@ fn mount_text(mount: &MountSpec) -> String {
             let name = name.as_deref().unwrap_or("(anonymous)");
             let subpath = subpath.as_deref().map(|path| format!("/{path}"));
             format!("{name}{}", subpath.unwrap_or_default())
+        }
+        MountSpecSource::Image { reference, subpath } => {
+            let subpath = subpath.as_deref().map(|path| format!("/{path}"));
+            format!("image {reference}{}", subpath.unwrap_or_default())
         }
         MountSpecSource::Tmpfs { size, mode } => {
             let size = size.map(|size| format!(" size={size}")).unwrap_or_default();
@@ -272,6 +288,20 @@ fn endpoint_text(endpoint: &EndpointSpec) -> String {
     ];
     for address in addresses.into_iter().flatten().filter(|a| !a.is_empty()) {
         parts.push(format!("at {address}"));
+    }
+    let rare = &endpoint.rare;
+    for address in &rare.link_local_ips {
+        parts.push(format!("at {address}"));
+    }
+    for (name, value) in &rare.driver_opts {
+        parts.push(format!("{name}={value}"));
+    }
+    if rare.gateway_priority != 0 {
+        parts.push(format!("gateway priority {}", rare.gateway_priority));
+    }
+    if !rare.links.is_empty() {
+        let links: Vec<&str> = rare.links.iter().map(String::as_str).collect();
+        parts.push(format!("linked to {}", links.join(", ")));
     }
     parts.join(" ")
 }

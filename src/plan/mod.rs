@@ -16,6 +16,7 @@ mod options;
 mod orphans;
 mod planner;
 mod protocol;
+mod rare;
 mod slots;
 mod step;
 mod subnets;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::compose::{
-    self, Ownership, mounted_volumes, network_beyond_engine, network_name, network_spec,
+    self, Ownership, mounted_volumes, network_name, network_newer_than, network_spec,
     object_ownership, service_networks, volume_name, volume_spec,
 };
 use crate::key_path;
@@ -50,13 +50,14 @@ impl Planner<'_> {
             }
             return;
         }
-        for it in network_beyond_engine(self.stack, key) {
-            self.notes.push(Note::NotSupported {
-                what: format!("networks.{key}.{}", it.attribute),
-                why: it.why,
-            });
-        }
-        let spec = network_spec(self.stack, key);
+        let spec = network_spec(self.stack, key, self.options.compose);
+        let has = self.observed.engine.api;
+        let too_new = network_newer_than(&spec, has).into_iter();
+        self.notes.extend(too_new.map(|it| Note::EngineTooOld {
+            what: format!("networks.{key}.{}", it.attribute),
+            needs: it.needs,
+            has,
+        }));
         let resource = Resource::Network(key.clone());
         let summary = Summary {
             what: if spec.driver.is_empty() {
@@ -444,6 +445,10 @@ fn network_drift(want: &NetworkSpec, have: &ObservedNetwork) -> Vec<FieldChange>
             want.enable_ipv6.unwrap_or(have.enable_ipv6),
         ),
     ];
+    let ipv4 = have.enable_ipv4.unwrap_or(true);
+    let flags = flags
+        .into_iter()
+        .chain([("enable_ipv4", ipv4, want.enable_ipv4.unwrap_or(ipv4))]);
     for (key, old, new) in flags {
         differ(
             &mut fields,
@@ -451,6 +456,15 @@ fn network_drift(want: &NetworkSpec, have: &ObservedNetwork) -> Vec<FieldChange>
             Some(&old.to_string()),
             Some(&new.to_string()),
         );
+    }
+    if let Some(driver) = want.ipam_driver.as_deref().filter(|it| !it.is_empty()) {
+        let path = key_path!["ipam", "driver"];
+        differ(&mut fields, path, Some(&have.ipam_driver), Some(driver));
+    }
+    for (name, value) in &want.ipam_options {
+        let path = key_path!["ipam", "options", name];
+        let old = have.ipam_options.get(name).map(String::as_str);
+        differ(&mut fields, path, old, Some(value));
     }
     let wanted = want.pools.iter().filter(|pool| pool.subnet.is_some());
     for pool in wanted {
@@ -475,4 +489,8 @@ fn is_pool(want: &IpamPoolSpec, have: &IpamPoolSpec) -> bool {
     fits(&want.subnet, &have.subnet)
         && fits(&want.ip_range, &have.ip_range)
         && fits(&want.gateway, &have.gateway)
+        && want
+            .aux_addresses
+            .iter()
+            .all(|(name, address)| have.aux_addresses.get(name) == Some(address))
 }

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use foldhash::fast::FixedState;
 
-use crate::compose::{Host, Ownership, container_ownership, labels, object_ownership};
+use crate::compose::{
+    Host, Ownership, container_ownership, implied_dependencies, labels, object_ownership,
+};
 use crate::model::{
     Condition, ContainerStatus, Observed, ObservedContainer, Resolved, ServiceName, Stack,
 };
@@ -251,10 +253,12 @@ fn select(stack: &Stack<Resolved>, options: &PlanOptions) -> Vec<ServiceName> {
     if !options.services.is_empty() && options.with_dependencies {
         let mut open: Vec<ServiceName> = wanted.iter().cloned().collect();
         while let Some(name) = open.pop() {
-            let dependencies = stack
-                .service(&name)
-                .into_iter()
-                .flat_map(|s| s.depends_on.keys());
+            let Some(service) = stack.service(&name) else {
+                continue;
+            };
+            let implied = implied_dependencies(stack, service);
+            let implied = implied.iter().map(|(name, _)| name);
+            let dependencies = service.depends_on.keys().chain(implied);
             for dependency in dependencies.filter(|name| stack.service(name).is_some()) {
                 if wanted.insert(dependency.clone()) {
                     open.push(dependency.clone());
@@ -299,33 +303,14 @@ pub(super) fn dependency_order(stack: &Stack<Resolved>) -> Vec<ServiceName> {
 /// Returns the places of the services that one depends on, the first one last.
 fn dependencies(stack: &Stack<Resolved>, place: usize) -> Vec<usize> {
     let services = stack.services();
-    let Some((name, service)) = services.get_index(place) else {
+    let Some((_, service)) = services.get_index(place) else {
         return Vec::new();
     };
     let named = service.depends_on.keys();
     let named = named.filter_map(|name| services.get_index_of(name));
-    let joined = namespace_services(stack, name).into_iter();
-    let joined = joined.filter_map(|name| services.get_index_of(&name));
-    let mut all: Vec<usize> = named.chain(joined).collect();
+    let implied = implied_dependencies(stack, service).into_iter();
+    let implied = implied.filter_map(|(name, _)| services.get_index_of(&name));
+    let mut all: Vec<usize> = named.chain(implied).collect();
     all.reverse();
     all
-}
-
-/// Returns the services whose namespaces a service joins by `service:X`.
-pub(super) fn namespace_services(stack: &Stack<Resolved>, name: &ServiceName) -> Vec<ServiceName> {
-    let Some(service) = stack.service(name) else {
-        return Vec::new();
-    };
-    let container = &service.container;
-    let network = match &container.attachment {
-        crate::model::Attachment::Mode(mode) => Some(mode),
-        crate::model::Attachment::Networks(_) => None,
-    };
-    [network, container.ipc.as_ref(), container.pid.as_ref()]
-        .into_iter()
-        .flatten()
-        .filter_map(|mode| mode.strip_prefix("service:"))
-        .filter_map(|name| ServiceName::new(name).ok())
-        .filter(|name| stack.service(name).is_some())
-        .collect()
 }

@@ -12,6 +12,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::compose::implied_dependencies;
 use crate::model::{
     Condition, ContainerSpec, ContainerStatus, Health, ObservedContainer, ServiceName,
 };
@@ -412,9 +413,10 @@ impl<'a> Planner<'a> {
     /// Returns the steps after which everything that a service depends on is as it asks for.
     fn gates(&mut self, slot: &Slot<'a>, slots: &Slots<'a>) -> BTreeSet<StepId> {
         let mut conditions = self.conditions(slot, true);
-        for parent in super::planner::namespace_services(self.stack, &slot.service) {
-            conditions.push((parent, Condition::Started));
-        }
+        let definition = self.stack.service(&slot.service);
+        let implied = definition.into_iter();
+        let implied = implied.flat_map(|it| implied_dependencies(self.stack, it));
+        conditions.extend(implied.map(|(parent, _)| (parent, Condition::Started)));
         self.gates_of(conditions, slots)
     }
 

@@ -5,7 +5,10 @@ use std::ops::Range;
 
 use foldhash::fast::FixedState;
 
-use crate::compose::{MANY_NETWORKS, beyond_engine, container_spec, labels, newer_than};
+use crate::compose::{
+    MANY_NETWORKS, beyond_engine, container_spec, implied_dependencies, labels, newer_than,
+    shared_services,
+};
 use crate::model::{
     ContainerSpec, ContainerStatus, ImageReference, Lifecycle, ObservedContainer, ObservedImage,
     PortSpec, Rerun, Service, ServiceName,
@@ -13,7 +16,7 @@ use crate::model::{
 
 use super::compare::{Difference, compare, explicit};
 use super::objects::drift_reason;
-use super::planner::{Planner, is_up, namespace_services};
+use super::planner::{Planner, is_up};
 use super::{Note, Reason, Resource, Summary, Verdict};
 
 /// One container that should be there, and what is there of it.
@@ -149,7 +152,7 @@ impl<'a> Planner<'a> {
         labels.insert(labels::EXPLICIT.to_owned(), explicit);
         let image = self.image(&spec.config.image);
         spec.image_id = image.map(|image| image.id.clone());
-        let summary = self.summary(service, definition, &spec);
+        let summary = self.summary(definition, &spec);
         let resource = Resource::Service(service.clone(), number);
         let change = self.change(resource, Verdict::Nothing, Vec::new(), summary);
         let mut slot = Slot {
@@ -176,12 +179,7 @@ impl<'a> Planner<'a> {
         self.observed.images.get(reference).and_then(Option::as_ref)
     }
 
-    fn summary(
-        &self,
-        name: &ServiceName,
-        service: &Service<crate::model::Resolved>,
-        spec: &ContainerSpec,
-    ) -> Summary {
+    fn summary(&self, service: &Service<crate::model::Resolved>, spec: &ContainerSpec) -> Summary {
         let published = |port: &PortSpec| {
             let is_open = !port.published.is_empty();
             is_open.then(|| port.published.clone())
@@ -192,11 +190,8 @@ impl<'a> Planner<'a> {
             .filter(|name| self.is_selected(name))
             .map(ToString::to_string)
             .collect();
-        for parent in namespace_services(self.stack, name) {
-            if !after.contains(&parent.to_string()) {
-                after.push(parent.to_string());
-            }
-        }
+        let implied = implied_dependencies(self.stack, service).into_iter();
+        after.extend(implied.map(|(parent, _)| parent.to_string()));
         Summary {
             what: spec.config.image.to_string(),
             ports: spec.config.ports.iter().filter_map(published).collect(),
@@ -276,7 +271,7 @@ impl<'a> Planner<'a> {
     /// Picks the container that stays: one that is as it should be, preferably running and under its name. The others go.
     fn choose(&mut self, slot: &mut Slot<'a>, image: Option<&ObservedImage>, before: &Slots<'a>) {
         let is_recreated = self.options.force_recreate && !self.options.only_missing
-            || self.namespace_is_replaced(slot, before);
+            || self.shared_is_replaced(slot, before);
         let rank = |container: &ObservedContainer| {
             let status = container.state.status;
             (
@@ -310,9 +305,9 @@ impl<'a> Planner<'a> {
         slot.others = candidates;
     }
 
-    /// Returns whether a container whose namespace this one joins gets a new id.
-    fn namespace_is_replaced(&self, slot: &Slot<'a>, before: &Slots<'a>) -> bool {
-        let parents = namespace_services(self.stack, &slot.service);
+    /// Returns whether a container whose namespace or mounts this one shares gets a new id.
+    fn shared_is_replaced(&self, slot: &Slot<'a>, before: &Slots<'a>) -> bool {
+        let parents = shared_services(self.stack, &slot.service);
         let mut others = parents.iter().flat_map(|parent| before.of(parent));
         others.any(Slot::creates)
     }
@@ -389,7 +384,7 @@ impl<'a> Planner<'a> {
         if !slot.difference.fields.is_empty() {
             reasons.push(drift_reason(&slot.difference.fields));
         }
-        let parents = namespace_services(self.stack, &slot.service);
+        let parents = shared_services(self.stack, &slot.service);
         let others = parents.iter().flat_map(|parent| before.of(parent));
         for other in others.filter(|it| it.creates()) {
             let dependency = Resource::Service(other.service.clone(), other.number);

@@ -32,6 +32,7 @@ impl Planner<'_> {
                     name: Some(volume.clone()),
                     nocopy: false,
                     subpath: None,
+                    labels: BTreeMap::new(),
                 };
                 spec.config.mounts.push(MountSpec {
                     target: target.clone(),

@@ -1,14 +1,40 @@
 //! What is asked of a container comes back from a look at it.
 
+use crate::support::block_device;
 use crate::world::{World, map, subnet, words};
 use stackgen::engine::{Engine, EngineError, Performed};
 use stackgen::model::{
-    Bytes, ContainerConfig, ContainerSpec, ContainerStatus, EndpointSpec, HealthSpec, Limits,
-    MountSpec, MountSpecSource, NanoCpus, PortSpec, Protocol, Restart, VolumeSpec,
+    BlockIo, Bytes, ContainerConfig, ContainerSpec, ContainerStatus, EndpointSpec, HealthSpec,
+    Limits, MountSpec, MountSpecSource, NanoCpus, PortSpec, Protocol, RareConfig, RareEndpoint,
+    Recursive, Restart, VolumeSpec,
 };
 use stackgen::plan::Action;
 use std::collections::BTreeMap;
 use std::time::Duration;
+
+/// What few containers ask for, as far as this engine needs no special hardware for it.
+fn rare() -> RareConfig {
+    let rate = |rate| {
+        block_device()
+            .map(|path| (path, rate))
+            .into_iter()
+            .collect()
+    };
+    RareConfig {
+        block_io: BlockIo {
+            read_bps: rate(1 << 20),
+            read_iops: rate(100),
+            write_bps: rate(2 << 20),
+            write_iops: rate(200),
+            ..BlockIo::default()
+        },
+        cpu_count: Some(1),
+        device_cgroup_rules: words(&["c 1:3 mr"]),
+        isolation: Some("default".to_owned()),
+        has_open_system_paths: true,
+        ..RareConfig::default()
+    }
+}
 
 /// A container that uses every field that engine 20.10 takes.
 fn everything(world: &World, network: &str, volume: &str, folder: &str) -> ContainerSpec {
@@ -21,12 +47,20 @@ fn everything(world: &World, network: &str, volume: &str, folder: &str) -> Conta
         name: Some(volume.to_owned()),
         nocopy,
         subpath: None,
+        labels: BTreeMap::new(),
     };
-    let bind = |create_host_path| MountSpecSource::Bind {
+    let unnamed = MountSpecSource::Volume {
+        name: None,
+        nocopy: false,
+        subpath: None,
+        labels: world.labels(),
+    };
+    let bind = |create_host_path, recursive| MountSpecSource::Bind {
         path: folder.to_owned(),
         create_host_path,
         propagation: None,
         selinux: None,
+        recursive,
     };
     let tmpfs = MountSpecSource::Tmpfs {
         size: Some(Bytes(1 << 20)),
@@ -42,6 +76,12 @@ fn everything(world: &World, network: &str, volume: &str, folder: &str) -> Conta
     let endpoint = EndpointSpec {
         aliases: vec![spec.name.clone(), "all".to_owned(), "other".to_owned()],
         ipv4_address: Some(format!("{}.9", subnet())),
+        rare: Box::new(RareEndpoint {
+            link_local_ips: words(&["169.254.8.8"]),
+            driver_opts: map(&[("com.example.a", "1")]),
+            links: ["elsewhere:other".to_owned()].into(),
+            ..RareEndpoint::default()
+        }),
         ..EndpointSpec::default()
     };
     let base = spec.config.clone();
@@ -73,11 +113,12 @@ fn everything(world: &World, network: &str, volume: &str, folder: &str) -> Conta
             start_interval: None,
         }),
         mounts: vec![
-            mount("/m1", bind(true), true),
-            mount("/m2", bind(false), false),
+            mount("/m1", bind(true, Recursive::Enabled), true),
+            mount("/m2", bind(false, Recursive::Disabled), false),
             mount("/m3", named(false), false),
             mount("/m4", named(true), true),
             mount("/m5", tmpfs, false),
+            mount("/m6", unnamed, false),
         ],
         tmpfs: map(&[("/t", "size=64k")]),
         network_mode: None,
@@ -119,6 +160,7 @@ fn everything(world: &World, network: &str, volume: &str, folder: &str) -> Conta
         cgroup: Some("private".to_owned()),
         runtime: Some("runc".to_owned()),
         mac_address: Some("02:42:0a:d5:4d:09".to_owned()),
+        rare: Box::new(rare()),
         ..base
     };
     spec
@@ -232,6 +274,7 @@ async fn newer_fields_are_refused_and_the_version_is_sent() {
             name: Some(world.project.of("data")),
             nocopy: false,
             subpath: Some("sub".to_owned()),
+            labels: BTreeMap::new(),
         },
         read_only: false,
     }];

@@ -296,9 +296,11 @@ async fn errors_say_what_is_wrong() {
         options: BTreeMap::new(),
         internal: true,
         attachable: false,
+        enable_ipv4: None,
         enable_ipv6: None,
         labels: world.labels(),
         ipam_driver: None,
+        ipam_options: BTreeMap::new(),
         pools: Vec::new(),
     };
     let twice = Action::CreateNetwork(Box::new(twice));

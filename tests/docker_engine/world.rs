@@ -93,9 +93,11 @@ impl World {
             // The engine publishes no ports on an internal one.
             internal: subnet.is_none(),
             attachable: false,
+            enable_ipv4: None,
             enable_ipv6: None,
             labels: self.labels(),
             ipam_driver: None,
+            ipam_options: BTreeMap::new(),
             pools: subnet
                 .map(|subnet| IpamPoolSpec {
                     subnet: Some(subnet.to_owned()),

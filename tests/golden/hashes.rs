@@ -87,7 +87,11 @@ fn networks_and_volumes_hash_as_compose_hashes_them() {
             "613a07a9f77f72af4dc54ef31ba2b0adf9678f7deaa079f429d9ec9d0a968935",
         ),
     ] {
-        let spec = network_spec(&stack, &NetworkName::new(name).unwrap());
+        let spec = network_spec(
+            &stack,
+            &NetworkName::new(name).unwrap(),
+            ComposeGeneration::V5,
+        );
         assert_eq!(spec.labels[labels::CONFIG_HASH], hash, "{name}");
         assert_eq!(spec.name, format!("render-golden_{name}"));
     }

@@ -23,6 +23,17 @@ pub(crate) fn is_left_out(test: &str) -> bool {
     is_wished
 }
 
+/// Returns the path of a disk, for limits of block I/O; `None` on a machine without one.
+pub(crate) fn block_device() -> Option<String> {
+    let disks = std::fs::read_dir("/sys/block").ok()?.flatten();
+    let names = disks.map(|disk| format!("/dev/{}", disk.file_name().to_string_lossy()));
+    let mut names: Vec<String> = names
+        .filter(|path| !path.starts_with("/dev/loop") && std::path::Path::new(path).exists())
+        .collect();
+    names.sort();
+    names.into_iter().next()
+}
+
 /// Runs the docker command.
 pub(crate) fn docker(arguments: &[&str]) -> Output {
     Command::new("docker")

@@ -13,6 +13,58 @@ impl GoMap {
     }
 }
 
+/// Returns a number that is not 0.
+pub(super) fn number(attribute: &Attribute<Resolved>) -> Option<Value> {
+    value(attribute).filter(|number| *number != json!(0))
+}
+
+/// Returns `blkio_config`, whose devices compose-go writes with capital letters.
+pub(super) fn block_io(attribute: &Attribute<Resolved>) -> Option<Value> {
+    let mut config = value(attribute)?;
+    for list in config.as_object_mut()?.values_mut() {
+        for device in list.as_array_mut().into_iter().flatten() {
+            let members = std::mem::take(device.as_object_mut()?);
+            let members = members.into_iter().map(|(key, value)| {
+                let key = match key.as_str() {
+                    "path" => "Path",
+                    "weight" => "Weight",
+                    "rate" => "Rate",
+                    other => other,
+                };
+                (key.to_owned(), value)
+            });
+            *device = Value::Object(members.collect());
+        }
+    }
+    Some(config)
+}
+
+/// Returns requests for devices. Where neither a count nor single devices are named, compose-go writes that all are meant.
+pub(super) fn device_requests(attribute: &Attribute<Resolved>) -> Option<Value> {
+    let mut requests = value(attribute)?;
+    for request in requests.as_array_mut()?.iter_mut() {
+        let request = request.as_object_mut()?;
+        if !request.contains_key("count") && !request.contains_key("device_ids") {
+            let before = ["capabilities", "driver"];
+            let before = before.iter().filter(|key| request.contains_key(**key));
+            request.shift_insert(before.count(), "count".to_owned(), json!(-1));
+        }
+    }
+    Some(requests)
+}
+
+/// Returns commands that are run in a container.
+pub(super) fn hooks(attribute: &Attribute<Resolved>) -> Option<Value> {
+    let mut hooks = value(attribute)?;
+    for hook in hooks.as_array_mut()?.iter_mut() {
+        let hook = hook.as_object_mut()?;
+        if hook.get("privileged") == Some(&json!(false)) {
+            hook.shift_remove("privileged");
+        }
+    }
+    Some(hooks)
+}
+
 /// Returns `develop`. compose-go writes what is run after a sync even where nothing is.
 pub(super) fn develop(attribute: &Attribute<Resolved>) -> Option<Value> {
     let mut develop = value(attribute)?;
@@ -50,7 +102,16 @@ pub(super) fn deploy(attribute: &Attribute<Resolved>) -> Option<Value> {
         "placement",
         "endpoint_mode",
     ] {
-        let found = members.get(key).and_then(value);
+        let mut found = members.get(key).and_then(value);
+        let devices = ["reservations", "devices"];
+        if let Some(requests) = members.get(key).and_then(|it| it.get(&devices))
+            && let Some(written) = found
+                .as_mut()
+                .and_then(|it| it.pointer_mut("/reservations/devices"))
+            && let Some(requests) = device_requests(requests)
+        {
+            *written = requests;
+        }
         let always = matches!(key, "resources" | "placement").then(|| json!({}));
         map.put_some(key, found.or(always));
     }

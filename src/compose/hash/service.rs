@@ -11,7 +11,7 @@ use crate::model::{
     Service, Stack, Ulimit, format_duration,
 };
 
-use super::attribute::{deploy, develop};
+use super::attribute::{block_io, deploy, develop, device_requests, hooks, number};
 use super::json::{GoMap, float32};
 
 /// Returns the JSON that is hashed. build, pull_policy, scale, depends_on and profiles are no part of it.
@@ -23,6 +23,7 @@ pub(super) fn definition(
     let options = &service.container;
     let mut map = GoMap::default();
     annotations_to_cpus(&mut map, options, &service.more);
+    let more = &service.more;
     map.put("command", words(options.command.as_ref()));
     map.list(
         "configs",
@@ -35,20 +36,23 @@ pub(super) fn definition(
         }),
     );
     map.text("container_name", service.container_name.as_ref());
-    map.attribute("credential_spec", &service.more);
-    map.put_some("deploy", service.more.get("deploy").and_then(deploy));
+    map.attribute("credential_spec", more);
+    map.put_some("deploy", more.get("deploy").and_then(deploy));
+    map.attribute("device_cgroup_rules", more);
     map.list("devices", options.devices.iter().map(|text| device(text)));
     map.words("dns", &options.dns);
     map.words("dns_opt", &options.dns_opt);
     map.words("dns_search", &options.dns_search);
     map.text("domainname", options.domainname.as_ref());
     map.put("entrypoint", words(options.entrypoint.as_ref()));
+    map.attribute("provider", more);
     let environment = options.environment.iter();
     map.sorted(
         "environment",
         environment.map(|(key, value)| (key.as_str(), json!(value))),
     );
     map.words("expose", &options.expose);
+    map.attribute("external_links", more);
     let mut hosts: Vec<String> = options
         .extra_hosts
         .iter()
@@ -57,6 +61,7 @@ pub(super) fn definition(
     hosts.sort();
     map.words("extra_hosts", &hosts);
     map.words("group_add", &groups(stack, options, host));
+    map.put_some("gpus", more.get("gpus").and_then(device_requests));
     map.text("hostname", options.hostname.as_ref());
     map.put_some("healthcheck", options.healthcheck.as_deref().map(health));
     map.text(
@@ -65,9 +70,14 @@ pub(super) fn definition(
     );
     map.put_some("init", options.init.map(Value::Bool));
     map.text("ipc", options.ipc.as_ref());
+    map.attribute("isolation", more);
     map.texts("labels", &options.labels);
+    if host.compose == ComposeGeneration::V5 {
+        map.attribute("label_file", more);
+    }
+    map.attribute("links", more);
     map.put_some("logging", options.logging.as_deref().map(logging));
-    memory_to_ports(&mut map, options);
+    memory_to_ports(&mut map, options, more);
     map.flag("privileged", options.privileged.unwrap_or_default());
     map.flag("read_only", options.read_only.unwrap_or_default());
     let restart = options.restart.as_ref().map(Restart::to_string);
@@ -85,7 +95,7 @@ pub(super) fn definition(
             file_reference(reference, name, Some(target))
         }),
     );
-    security_to_end(&mut map, stack, options, host);
+    security_to_end(&mut map, stack, service, host);
     map.finish()
 }
 
@@ -99,19 +109,31 @@ fn annotations_to_cpus(
     map.texts("annotations", &options.annotations);
     map.attribute("attach", more);
     map.put_some("develop", more.get("develop").and_then(develop));
+    map.put_some("blkio_config", more.get("blkio_config").and_then(block_io));
     map.words("cap_add", &options.cap_add);
     map.words("cap_drop", &options.cap_drop);
     map.text("cgroup_parent", options.cgroup_parent.as_ref());
     map.text("cgroup", options.cgroup.as_ref());
+    map.put_some("cpu_count", more.get("cpu_count").and_then(number));
+    map.put_some("cpu_percent", more.get("cpu_percent").and_then(number));
     map.number("cpu_period", limits.cpu_period);
     map.number("cpu_quota", limits.cpu_quota);
+    map.put_some("cpu_rt_period", more.get("cpu_rt_period").and_then(number));
+    map.put_some(
+        "cpu_rt_runtime",
+        more.get("cpu_rt_runtime").and_then(number),
+    );
     let cpus = limits.cpus.filter(|cpus| cpus.0 != 0);
     map.put_some("cpus", cpus.map(|cpus| float32(cpus.0 as f64 / 1e9)));
     map.text("cpuset", limits.cpuset.as_ref());
     map.number("cpu_shares", limits.cpu_shares);
 }
 
-fn memory_to_ports(map: &mut GoMap, options: &ContainerOptions<Resolved>) {
+fn memory_to_ports(
+    map: &mut GoMap,
+    options: &ContainerOptions<Resolved>,
+    more: &Attributes<Resolved>,
+) {
     let none = Limits::default();
     let limits = options.limits.as_deref().unwrap_or(&none);
     map.size("mem_limit", limits.memory.map(|size| size.0));
@@ -122,6 +144,7 @@ fn memory_to_ports(map: &mut GoMap, options: &ContainerOptions<Resolved>) {
     map.size("memswap_limit", limits.memory_swap.map(|size| size.0));
     map.size("mem_swappiness", limits.memory_swappiness);
     map.text("mac_address", options.mac_address.as_ref());
+    map.attribute("models", more);
     match &options.attachment {
         Attachment::Mode(mode) => map.put("network_mode", mode.as_str()),
         Attachment::Networks(networks) if networks.is_empty() => {
@@ -148,9 +171,10 @@ fn memory_to_ports(map: &mut GoMap, options: &ContainerOptions<Resolved>) {
 fn security_to_end(
     map: &mut GoMap,
     stack: &Stack<Resolved>,
-    options: &ContainerOptions<Resolved>,
+    service: &Service<Resolved>,
     host: &Host<'_>,
 ) {
+    let (options, more) = (&service.container, &service.more);
     map.words("security_opt", &options.security_opt);
     map.size("shm_size", options.shm_size.map(|size| size.0));
     map.flag("stdin_open", options.stdin_open.unwrap_or_default());
@@ -166,6 +190,8 @@ fn security_to_end(
         "ulimits",
         ulimits.map(|(name, limit)| (name.as_str(), ulimit(limit))),
     );
+    let has_socket = more.get("use_api_socket") == Some(&Attribute::Flag(true));
+    map.flag("use_api_socket", has_socket);
     map.text("user", options.user.as_ref());
     map.text("userns_mode", options.userns_mode.as_ref());
     map.text("uts", options.uts.as_ref());
@@ -174,7 +200,10 @@ fn security_to_end(
         .iter()
         .map(|volume| mount(volume, host.compose));
     map.list("volumes", volumes.chain(sockets(stack, options, host)));
+    map.attribute("volumes_from", more);
     map.text("working_dir", options.working_dir.as_ref());
+    map.put_some("post_start", more.get("post_start").and_then(hooks));
+    map.put_some("pre_stop", more.get("pre_stop").and_then(hooks));
 }
 
 /// Absent is null, cleared is an empty list.
@@ -268,8 +297,13 @@ fn endpoint(endpoint: &Endpoint<Resolved>) -> Value {
     }
     let mut map = GoMap::default();
     map.words("aliases", &endpoint.aliases);
+    map.attribute("driver_opts", &endpoint.more);
+    let gateway = endpoint.more.get("gw_priority");
+    map.put_some("gw_priority", gateway.and_then(number));
+    map.attribute("interface_name", &endpoint.more);
     map.text("ipv4_address", endpoint.ipv4_address.as_ref());
     map.text("ipv6_address", endpoint.ipv6_address.as_ref());
+    map.attribute("link_local_ips", &endpoint.more);
     map.text("mac_address", endpoint.mac_address.as_ref());
     map.number("priority", Some(endpoint.priority));
     map.finish()
@@ -315,6 +349,7 @@ fn mount(mount: &Mount<Resolved>, compose: ComposeGeneration) -> Value {
             nocopy,
             subpath,
         } => {
+            extra.attribute("labels", &mount.options);
             extra.flag("nocopy", *nocopy);
             extra.text("subpath", subpath.as_ref());
             ("volume", volume.as_ref())
@@ -324,11 +359,12 @@ fn mount(mount: &Mount<Resolved>, compose: ComposeGeneration) -> Value {
             extra.number("mode", mode.map(i64::from));
             ("tmpfs", None)
         }
-        MountSource::Other { kind, source } => (kind.as_str(), source.as_ref()),
+        MountSource::Other { kind, source } => {
+            extra.attribute("subpath", &mount.options);
+            (kind.as_str(), source.as_ref())
+        }
     };
-    if let Some(Attribute::Text(recursive)) = mount.options.get("recursive") {
-        extra.text("recursive", Some(recursive));
-    }
+    extra.attribute("recursive", &mount.options);
     map.put("type", kind);
     map.text("source", source);
     map.put("target", mount.target.as_str());

@@ -17,7 +17,7 @@ use crate::model::{
     Protocol, Resolved, Restart,
 };
 
-use super::mounts;
+use super::{mounts, rare};
 
 /// Says what is missing in an answer, which a real engine always sends.
 pub(super) type Incomplete = String;
@@ -85,7 +85,7 @@ fn reference(asked: Option<&str>, id: &ImageId) -> Result<ImageReference, Incomp
         .map_err(|error| error.to_string())
 }
 
-/// Returns what was asked for beyond what [`ContainerConfig`] can say.
+/// Returns what was asked for beyond what an import writes.
 fn beyond(host: &HostConfig, settings: &NetworkSettings) -> Vec<&'static str> {
     fn is_filled<T>(list: &Option<Vec<T>>) -> bool {
         list.as_ref().is_some_and(|list| !list.is_empty())
@@ -99,12 +99,7 @@ fn beyond(host: &HostConfig, settings: &NetworkSettings) -> Vec<&'static str> {
     let mut networks = settings.networks.iter().flatten();
     let has_links = is_filled(&host.links) || networks.any(|(_, it)| is_filled(&it.links));
     let mounts = host.mounts.iter().flatten();
-    let is_odd = |kind: MountType| {
-        matches!(
-            kind,
-            MountType::CLUSTER | MountType::IMAGE | MountType::NPIPE
-        )
-    };
+    let is_odd = |kind: MountType| matches!(kind, MountType::CLUSTER | MountType::NPIPE);
     let has_odd_mounts = mounts.filter_map(|mount| mount.typ).any(is_odd);
     let all = [
         ("blkio_config", limits_io),
@@ -137,6 +132,7 @@ fn configuration(
     let mode = host.network_mode.clone().unwrap_or_default();
     network_part(&mut facts, &mode, settings, id);
     facts.limits = limits(&host);
+    facts.rare = Box::new(rare::read(&host));
     facts.mounts = mounts::read(
         host.binds.as_deref().unwrap_or_default(),
         host.mounts.as_deref().unwrap_or_default(),
@@ -273,6 +269,7 @@ fn network_part(
                 ipv6_address: filled(fixed.ipv6_address),
                 // The one in use; the engine does not say whether it was asked for.
                 mac_address: filled(endpoint.mac_address.clone()),
+                rare: Box::new(rare::read_endpoint(endpoint)),
             };
             (name.clone(), spec)
         })

@@ -17,7 +17,7 @@ use crate::model::{
     Restart,
 };
 
-use super::mounts;
+use super::{mounts, rare};
 
 /// Refuses what the engine would drop in silence. Plans refuse it before; this is for whoever comes without one.
 ///
@@ -155,7 +155,7 @@ fn host_config(config: &ContainerConfig) -> HostConfig {
         devices: Some(devices(config)),
         userns_mode: config.userns_mode.clone(),
         uts_mode: config.uts.clone(),
-        ..limits(&config.limits)
+        ..rare::write(&config.rare, limits(&config.limits))
     }
 }
 
@@ -213,13 +213,20 @@ fn networking(config: &ContainerConfig, api: (u32, u32)) -> Option<NetworkingCon
 
 /// Returns how a container is attached to one network.
 pub(super) fn endpoint(spec: &EndpointSpec, api: (u32, u32)) -> EndpointSettings {
-    let has_address = spec.ipv4_address.is_some() || spec.ipv6_address.is_some();
+    let rare = &spec.rare;
+    let has_address = spec.ipv4_address.is_some()
+        || spec.ipv6_address.is_some()
+        || !rare.link_local_ips.is_empty();
     EndpointSettings {
+        links: (!rare.links.is_empty()).then(|| rare.links.iter().cloned().collect()),
+        driver_opts: (!rare.driver_opts.is_empty())
+            .then(|| rare.driver_opts.clone().into_iter().collect()),
+        gw_priority: Some(rare.gateway_priority).filter(|priority| *priority != 0),
         aliases: Some(spec.aliases.clone()),
         ipam_config: has_address.then(|| EndpointIpamConfig {
             ipv4_address: spec.ipv4_address.clone(),
             ipv6_address: spec.ipv6_address.clone(),
-            link_local_ips: None,
+            link_local_ips: (!rare.link_local_ips.is_empty()).then(|| rare.link_local_ips.clone()),
         }),
         mac_address: spec.mac_address.clone().filter(|_| api >= MANY_NETWORKS),
         ..EndpointSettings::default()

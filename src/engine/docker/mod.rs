@@ -13,6 +13,7 @@ mod mounts;
 mod observe;
 mod perform;
 mod pull;
+mod rare;
 mod resources;
 mod streams;
 mod transport;
@@ -42,7 +43,7 @@ use super::{
 };
 
 /// The newest API version that this room was written for; a newer engine is spoken to in this one.
-const NEWEST_API: (u32, u32) = (1, 47);
+const NEWEST_API: (u32, u32) = (1, 49);
 
 /// Docker, spoken to over its API. Cheap to clone; clones share everything.
 #[derive(Clone)]

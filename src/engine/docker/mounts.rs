@@ -1,12 +1,14 @@
 //! Mounts, both ways: the engine takes them as `Binds` texts or as `Mounts` objects, and each can say what the other cannot.
 
 use bollard::models::{
-    Mount, MountBindOptions, MountBindOptionsPropagationEnum, MountPoint, MountTmpfsOptions,
-    MountType, MountVolumeOptions,
+    Mount, MountBindOptions, MountBindOptionsPropagationEnum, MountImageOptions, MountPoint,
+    MountTmpfsOptions, MountType, MountVolumeOptions,
 };
 use std::collections::BTreeMap;
 
-use crate::model::{Bytes, MountSpec, MountSpecSource};
+use crate::model::{Bytes, MountSpec, MountSpecSource, Recursive};
+
+use super::container::sorted_map;
 
 /// Reads what was asked for, sorted by target. Anonymous volumes that only the image declares are in neither list.
 pub(super) fn read(binds: &[String], mounts: &[Mount]) -> Vec<MountSpec> {
@@ -61,11 +63,13 @@ fn from_text(bind: &str) -> Option<MountSpec> {
                 "private", "rprivate", "shared", "rshared", "slave", "rslave",
             ]),
             selinux: option(&["z", "Z"]),
+            recursive: Recursive::Enabled,
         },
         name => MountSpecSource::Volume {
             name: name.map(str::to_owned),
             nocopy: options.contains(&"nocopy"),
             subpath: None,
+            labels: BTreeMap::new(),
         },
     };
     Some(MountSpec {
@@ -85,6 +89,7 @@ fn from_object(mount: &Mount) -> Option<MountSpec> {
                 create_host_path: options.create_mountpoint.unwrap_or_default(),
                 propagation: filled(&options.propagation.map(|value| value.to_string())),
                 selinux: None,
+                recursive: recursive(&options),
             }
         }
         MountType::VOLUME => {
@@ -92,6 +97,14 @@ fn from_object(mount: &Mount) -> Option<MountSpec> {
             MountSpecSource::Volume {
                 name: filled(&mount.source),
                 nocopy: options.no_copy.unwrap_or_default(),
+                subpath: filled(&options.subpath),
+                labels: sorted_map(options.labels),
+            }
+        }
+        MountType::IMAGE => {
+            let options = mount.image_options.clone().unwrap_or_default();
+            MountSpecSource::Image {
+                reference: mount.source.clone().unwrap_or_default(),
                 subpath: filled(&options.subpath),
             }
         }
@@ -105,7 +118,7 @@ fn from_object(mount: &Mount) -> Option<MountSpec> {
             }
         }
         // No stack.toml asks for these on Linux.
-        MountType::CLUSTER | MountType::IMAGE | MountType::NPIPE => return None,
+        MountType::CLUSTER | MountType::NPIPE => return None,
     };
     Some(MountSpec {
         target: mount.target.clone().unwrap_or_default(),
@@ -121,14 +134,17 @@ fn to_text(mount: &MountSpec) -> Option<String> {
             create_host_path: true,
             propagation,
             selinux,
+            recursive: Recursive::Enabled,
         } => (path, [propagation.as_ref(), selinux.as_ref()]),
         MountSpecSource::Volume {
             name: Some(name),
             nocopy: false,
             subpath: None,
-        } => (name, [None, None]),
+            labels,
+        } if labels.is_empty() => (name, [None, None]),
         MountSpecSource::Bind { .. }
         | MountSpecSource::Volume { .. }
+        | MountSpecSource::Image { .. }
         | MountSpecSource::Tmpfs { .. } => return None,
     };
     let mut text = format!("{source}:{}:{}", mount.target, access(mount.read_only));
@@ -155,6 +171,7 @@ fn to_object(mount: &MountSpec) -> Mount {
             create_host_path,
             propagation,
             selinux: _,
+            recursive,
         } => Mount {
             typ: Some(MountType::BIND),
             source: Some(path.clone()),
@@ -163,7 +180,9 @@ fn to_object(mount: &MountSpec) -> Mount {
                     .as_deref()
                     .and_then(|word| word.parse::<MountBindOptionsPropagationEnum>().ok()),
                 create_mountpoint: create_host_path.then_some(true),
-                ..MountBindOptions::default()
+                non_recursive: (*recursive == Recursive::Disabled).then_some(true),
+                read_only_non_recursive: (*recursive == Recursive::Writable).then_some(true),
+                read_only_force_recursive: (*recursive == Recursive::ReadOnly).then_some(true),
             }),
             ..plain
         },
@@ -171,13 +190,18 @@ fn to_object(mount: &MountSpec) -> Mount {
             name,
             nocopy,
             subpath,
+            labels,
         } => Mount {
             typ: Some(MountType::VOLUME),
             source: name.clone(),
-            volume_options: (*nocopy || subpath.is_some()).then(|| MountVolumeOptions {
-                no_copy: nocopy.then_some(true),
-                subpath: subpath.clone(),
-                ..MountVolumeOptions::default()
+            volume_options: volume_options(*nocopy, subpath, labels),
+            ..plain
+        },
+        MountSpecSource::Image { reference, subpath } => Mount {
+            typ: Some(MountType::IMAGE),
+            source: Some(reference.clone()),
+            image_options: subpath.as_ref().map(|subpath| MountImageOptions {
+                subpath: Some(subpath.clone()),
             }),
             ..plain
         },
@@ -193,6 +217,33 @@ fn to_object(mount: &MountSpec) -> Mount {
     }
 }
 
+fn volume_options(
+    nocopy: bool,
+    subpath: &Option<String>,
+    labels: &BTreeMap<String, String>,
+) -> Option<MountVolumeOptions> {
+    let has_options = nocopy || subpath.is_some() || !labels.is_empty();
+    has_options.then(|| MountVolumeOptions {
+        no_copy: nocopy.then_some(true),
+        subpath: subpath.clone(),
+        labels: (!labels.is_empty()).then(|| labels.clone().into_iter().collect()),
+        ..MountVolumeOptions::default()
+    })
+}
+
+fn recursive(options: &MountBindOptions) -> Recursive {
+    let is_set = |flag: Option<bool>| flag.unwrap_or_default();
+    if is_set(options.non_recursive) {
+        Recursive::Disabled
+    } else if is_set(options.read_only_non_recursive) {
+        Recursive::Writable
+    } else if is_set(options.read_only_force_recursive) {
+        Recursive::ReadOnly
+    } else {
+        Recursive::Enabled
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -203,6 +254,7 @@ mod tests {
             create_host_path: create,
             propagation: propagation.map(str::to_owned),
             selinux: selinux.map(str::to_owned),
+            recursive: Recursive::Enabled,
         }
     }
 
@@ -211,6 +263,7 @@ mod tests {
             name: name.map(str::to_owned),
             nocopy,
             subpath: subpath.map(str::to_owned),
+            labels: BTreeMap::new(),
         }
     }
 

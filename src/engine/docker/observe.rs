@@ -402,13 +402,17 @@ fn network(network: NetworkInspect) -> Option<ObservedNetwork> {
         options: sorted_map(network.options),
         internal: network.internal.unwrap_or_default(),
         attachable: network.attachable.unwrap_or_default(),
+        enable_ipv4: network.enable_ipv4,
         enable_ipv6: network.enable_ipv6.unwrap_or_default(),
         labels: sorted_map(network.labels),
+        ipam_driver: ipam.driver.unwrap_or_default(),
+        ipam_options: sorted_map(ipam.options),
         pools: pools
             .map(|pool| IpamPoolSpec {
                 subnet: filled(pool.subnet),
                 ip_range: filled(pool.ip_range),
                 gateway: filled(pool.gateway),
+                aux_addresses: sorted_map(pool.auxiliary_addresses),
             })
             .collect(),
         containers,

@@ -80,6 +80,13 @@ impl DockerEngine {
             }
             (known, _) => known.as_ref(),
         };
+        let by_id: ContainerSpec;
+        let spec = if spec.config.rare.volumes_from.is_empty() {
+            spec
+        } else {
+            by_id = self.with_ids(spec).await?;
+            &by_id
+        };
         let body = create::body(spec, image_id, api).map_err(|error| EngineError::Refused {
             what: what.clone(),
             message: error.to_string(),
@@ -99,6 +106,21 @@ impl DockerEngine {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Returns the specification with the containers whose mounts it takes over by their ids: a name would mean another container once
+    /// that one is replaced, and nobody could see it.
+    async fn with_ids(&self, spec: &ContainerSpec) -> Result<ContainerSpec, EngineError> {
+        let mut spec = spec.clone();
+        for entry in &mut spec.config.rare.volumes_from {
+            let (name, mode) = entry.split_at(entry.find(':').unwrap_or(entry.len()));
+            let container = ContainerRef::Name(name.to_owned());
+            // Of one that is not there the engine tells.
+            if let Some(found) = self.look_at_container(&container).await? {
+                *entry = format!("{}{mode}", found.id.as_str());
+            }
+        }
+        Ok(spec)
     }
 
     async fn image_id(

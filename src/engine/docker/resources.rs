@@ -179,9 +179,11 @@ fn network_body(spec: &NetworkSpec) -> Result<Vec<u8>, serde_json::Error> {
         subnet: pool.subnet.clone(),
         ip_range: pool.ip_range.clone(),
         gateway: pool.gateway.clone(),
-        auxiliary_addresses: None,
+        auxiliary_addresses: (!pool.aux_addresses.is_empty())
+            .then(|| pool.aux_addresses.clone().into_iter().collect()),
     });
-    let has_ipam = spec.ipam_driver.is_some() || !spec.pools.is_empty();
+    let has_options = !spec.ipam_options.is_empty();
+    let has_ipam = spec.ipam_driver.is_some() || !spec.pools.is_empty() || has_options;
     let request = NetworkCreateRequest {
         name: spec.name.clone(),
         driver: Some(spec.driver.clone()).filter(|driver| !driver.is_empty()),
@@ -190,8 +192,9 @@ fn network_body(spec: &NetworkSpec) -> Result<Vec<u8>, serde_json::Error> {
         ipam: has_ipam.then(|| Ipam {
             driver: spec.ipam_driver.clone(),
             config: Some(pools.collect()),
-            options: None,
+            options: has_options.then(|| spec.ipam_options.clone().into_iter().collect()),
         }),
+        enable_ipv4: spec.enable_ipv4,
         enable_ipv6: spec.enable_ipv6,
         options: Some(spec.options.clone().into_iter().collect()),
         labels: Some(spec.labels.clone().into_iter().collect()),
@@ -263,9 +266,11 @@ mod tests {
             options: BTreeMap::new(),
             internal: false,
             attachable: false,
+            enable_ipv4: None,
             enable_ipv6: None,
             labels: BTreeMap::new(),
             ipam_driver: None,
+            ipam_options: BTreeMap::new(),
             pools: Vec::new(),
         };
         let body: serde_json::Value =

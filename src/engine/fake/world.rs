@@ -283,8 +283,14 @@ impl World {
             options: spec.options.clone(),
             internal: spec.internal,
             attachable: spec.attachable,
+            enable_ipv4: None,
             enable_ipv6: spec.enable_ipv6.unwrap_or_default(),
             labels: spec.labels.clone(),
+            ipam_driver: spec
+                .ipam_driver
+                .clone()
+                .unwrap_or_else(|| "default".to_owned()),
+            ipam_options: spec.ipam_options.clone(),
             pools: spec.pools.clone(),
             containers: BTreeMap::new(),
         });
@@ -591,7 +597,9 @@ fn subnets(network: &ObservedNetwork) -> Vec<String> {
 fn volume_name(mount: &crate::model::MountSpec) -> Option<&String> {
     match &mount.source {
         MountSpecSource::Volume { name, .. } => name.as_ref(),
-        MountSpecSource::Bind { .. } | MountSpecSource::Tmpfs { .. } => None,
+        MountSpecSource::Bind { .. }
+        | MountSpecSource::Image { .. }
+        | MountSpecSource::Tmpfs { .. } => None,
     }
 }
 

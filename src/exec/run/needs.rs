@@ -45,7 +45,7 @@ pub(super) async fn make_ready(
     for network in networks {
         let is_external = stack.networks().get(&network).is_some_and(|n| n.external);
         if !is_external && !network_there(&compose::network_name(stack, &network)) {
-            let spec = compose::network_spec(stack, &network);
+            let spec = compose::network_spec(stack, &network, request.compose);
             engine
                 .perform(&Action::CreateNetwork(Box::new(spec)))
                 .await?;

@@ -63,7 +63,7 @@ pub static NETWORK: Table = Table::new(
 pub(in crate::stackfile) static NETWORK_CARRIED: &[Field] = &[key(
     "enable_ipv4",
     Flag,
-    "Whether it has IPv4 addresses. Takes an engine with API 1.47.",
+    "Whether it has IPv4 addresses. Without them it takes an engine with API 1.48.",
 )
 .or("true")];
 

@@ -7,7 +7,7 @@ use super::container::Source;
 use super::objects::Objects;
 use super::value::{bare, list, put, put_flag, put_table, size, table, text};
 use crate::compose::import::item::{Item, Table};
-use crate::model::{MountSpec, MountSpecSource, SecretName, looks_anonymous};
+use crate::model::{MountSpec, MountSpecSource, Recursive, SecretName, looks_anonymous};
 
 /// Where Compose puts secrets.
 const SECRETS: &str = "/run/secrets/";
@@ -65,6 +65,7 @@ fn secret(mount: &MountSpec) -> Option<(&str, &str)> {
             create_host_path: false,
             propagation: None,
             selinux: None,
+            recursive: Recursive::Enabled,
         } if mount.read_only && SecretName::new(key).is_ok() => Some((key, path)),
         _ => None,
     }
@@ -99,7 +100,8 @@ fn mount_item(mount: &MountSpec, objects: &Objects, folder: &Path) -> Item {
             name: Some(name),
             nocopy: false,
             subpath: None,
-        } => {
+            labels,
+        } if labels.is_empty() => {
             let key = objects.volume(name);
             // Compose takes a single letter for a drive.
             (key.len() > 1).then(|| key.to_owned())
@@ -109,12 +111,14 @@ fn mount_item(mount: &MountSpec, objects: &Objects, folder: &Path) -> Item {
             create_host_path: true,
             propagation: None,
             selinux,
+            recursive: Recursive::Enabled,
         } => {
             options.extend(selinux.as_deref());
             Some(below(path, folder)).filter(|path| !path.contains(':'))
         }
         MountSpecSource::Bind { .. }
         | MountSpecSource::Volume { .. }
+        | MountSpecSource::Image { .. }
         | MountSpecSource::Tmpfs { .. } => None,
     };
     match (short, options.as_slice()) {
@@ -133,6 +137,7 @@ fn long_mount(mount: &MountSpec, objects: &Objects, folder: &Path) -> Item {
     let kind = match &mount.source {
         MountSpecSource::Bind { .. } => "bind",
         MountSpecSource::Volume { .. } => "volume",
+        MountSpecSource::Image { .. } => "image",
         MountSpecSource::Tmpfs { .. } => "tmpfs",
     };
     put(&mut entries, "type", Some(text(kind)));
@@ -142,22 +147,38 @@ fn long_mount(mount: &MountSpec, objects: &Objects, folder: &Path) -> Item {
             create_host_path,
             propagation,
             selinux,
+            recursive,
         } => {
             put(&mut entries, "source", Some(text(&below(path, folder))));
             let creates = Some(bare(create_host_path));
             put(&mut inner, "create_host_path", creates);
             put(&mut inner, "propagation", propagation.as_deref().map(text));
             put(&mut inner, "selinux", selinux.as_deref().map(text));
+            let recursive = match recursive {
+                Recursive::Enabled => None,
+                Recursive::Disabled => Some("disabled"),
+                Recursive::Writable => Some("writable"),
+                Recursive::ReadOnly => Some("readonly"),
+            };
+            put(&mut inner, "recursive", recursive.map(text));
         }
         MountSpecSource::Volume {
             name,
             nocopy,
             subpath,
+            labels,
         } => {
             let name = name.as_deref().filter(|name| !looks_anonymous(name));
             let source = name.map(|name| text(objects.volume(name)));
             put(&mut entries, "source", source);
             put_flag(&mut inner, "nocopy", *nocopy);
+            put(&mut inner, "subpath", subpath.as_deref().map(text));
+            let labels = labels.iter();
+            let labels = labels.map(|(key, value)| (key.clone(), text(value)));
+            put_table(&mut inner, "labels", labels.collect());
+        }
+        MountSpecSource::Image { reference, subpath } => {
+            put(&mut entries, "source", Some(text(reference)));
             put(&mut inner, "subpath", subpath.as_deref().map(text));
         }
         MountSpecSource::Tmpfs { size: bytes, mode } => {

@@ -51,7 +51,9 @@ impl Objects {
             .flat_map(|source| &source.container.config.mounts)
             .filter_map(|mount| match &mount.source {
                 MountSpecSource::Volume { name, .. } => name.as_ref(),
-                MountSpecSource::Bind { .. } | MountSpecSource::Tmpfs { .. } => None,
+                MountSpecSource::Bind { .. }
+                | MountSpecSource::Image { .. }
+                | MountSpecSource::Tmpfs { .. } => None,
             })
             .filter(|name| !looks_anonymous(name))
             .collect();
@@ -256,6 +258,7 @@ mod tests {
                 subnet: Some(subnet.to_owned()),
                 ip_range: None,
                 gateway: gateway.map(str::to_owned),
+                ..IpamPoolSpec::default()
             })
         };
         assert!(chosen("172.18.0.0/16", Some("172.18.0.1")));

@@ -56,7 +56,9 @@ pub fn running_scope(project: &ProjectName, seen: &[ObservedContainer]) -> Scope
         volumes: volumes
             .filter_map(|mount| match &mount.source {
                 MountSpecSource::Volume { name, .. } => name.clone(),
-                MountSpecSource::Bind { .. } | MountSpecSource::Tmpfs { .. } => None,
+                MountSpecSource::Bind { .. }
+                | MountSpecSource::Image { .. }
+                | MountSpecSource::Tmpfs { .. } => None,
             })
             .collect(),
         container_names: BTreeSet::new(),
