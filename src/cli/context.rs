@@ -18,6 +18,7 @@ use super::ui::{WARNING, styled};
 use super::{ExitCode, Failure, Global, Ui};
 
 /// What a command has at hand.
+#[derive(Clone)]
 pub(crate) struct Context {
     /// The writer.
     pub(crate) ui: Ui,

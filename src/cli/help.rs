@@ -44,6 +44,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
             "stackgen plan",
             "stackgen plan web           # web and what it depends on",
             "stackgen plan --exit-code   # in scripts: 2 if anything differs",
+            "stackgen plan --out p.plan  # then: stackgen apply ./p.plan",
         ],
     ),
     (
@@ -52,6 +53,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
             "stackgen apply",
             "stackgen apply web --no-deps",
             "stackgen apply -y --prune",
+            "stackgen apply ./p.plan     # exactly the plan that was saved",
         ],
     ),
     ("down", &["stackgen down", "stackgen down --volumes"]),

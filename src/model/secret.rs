@@ -46,6 +46,47 @@ pub fn is_secret_name(name: &str) -> bool {
     !is_pointer && SECRET_WORDS.iter().any(|word| last.contains(word))
 }
 
+/// Returns `text` with the value of every `NAME=value` in it masked whose name tells a secret, such as `--db-password=x`, and of every
+/// default in `${NAME:-x}`.
+pub fn mask_secret_words(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(['=', '{']) {
+        let is_reference = rest[at..].starts_with('{') && rest[..at].ends_with('$');
+        let (head, tail) = rest.split_at(at + 1);
+        out.push_str(head);
+        rest = tail;
+        let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+        if is_reference {
+            let end = rest.find(|c| !is_part(c) || c == '-').unwrap_or(rest.len());
+            let is_secret = is_secret_name(&rest[..end]) && !rest[end..].starts_with('}');
+            let close = rest.find('}').filter(|_| is_secret);
+            if let Some(close) = close {
+                let operator = end
+                    + rest[end..close]
+                        .find(|c: char| !matches!(c, ':' | '-' | '?' | '+'))
+                        .unwrap_or(close - end);
+                out.push_str(&rest[..operator]);
+                out.push_str("***");
+                rest = &rest[close..];
+            }
+        } else if head.ends_with('=') {
+            let before = &head[..at];
+            let start = before.rfind(|c| !is_part(c)).map_or(0, |at| at + 1);
+            let end = rest
+                .find([' ', '\n', '&', ';', '"', '\''])
+                .unwrap_or(rest.len());
+            // A reference shows nothing.
+            if is_secret_name(&before[start..]) && end > 0 && !rest.starts_with('$') {
+                out.push_str("***");
+                rest = &rest[end..];
+            }
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
 /// Returns `text` with the password of every `scheme://user:password@host` in it replaced by `***`.
 pub fn mask_url_passwords(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -100,6 +141,29 @@ mod tests {
         assert!(is_secret_name("environment.api_token"));
         assert!(!is_secret_name("POSTGRES_PASSWORD_FILE"));
         assert!(!is_secret_name("LOG_LEVEL"));
+    }
+
+    #[test]
+    fn words_with_a_secret_name_are_masked() {
+        for (text, masked) in [
+            (
+                "run --db-password=hunter2 --level=info",
+                "run --db-password=*** --level=info",
+            ),
+            ("API_TOKEN=a B=c", "API_TOKEN=*** B=c"),
+            ("x ${DB_PASSWORD:-hunter2} y", "x ${DB_PASSWORD:-***} y"),
+            (
+                "${DB_PASSWORD} ${LEVEL:-info}",
+                "${DB_PASSWORD} ${LEVEL:-info}",
+            ),
+            (
+                "PASSWORD=${DB_PASSWORD:?say it}",
+                "PASSWORD=${DB_PASSWORD:?***}",
+            ),
+            ("a = b { c", "a = b { c"),
+        ] {
+            assert_eq!(mask_secret_words(text), masked);
+        }
     }
 
     #[test]

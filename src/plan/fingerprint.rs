@@ -1,13 +1,14 @@
-//! A digest of a snapshot.
+//! Digests of a snapshot, of its objects and of a plan.
 
+use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 
 use sha2::{Digest, Sha256};
 
 use crate::model::{Observed, ObservedContainer, ObservedNetwork};
 
-use super::Fingerprint;
 use super::index::Index;
+use super::{Fingerprint, Plan};
 
 /// Bytes to be digested, as the types give them to whoever hashes them: every text and list with its length or end.
 #[derive(Default)]
@@ -69,4 +70,61 @@ fn add_network(input: &mut Input, network: &ObservedNetwork) {
     network.labels.hash(input);
     network.pools.hash(input);
     network.containers.hash(input);
+}
+
+/// Returns a digest of one part, which nobody can guess who lacks the salt.
+pub fn salted(salt: &str, part: impl AsRef<[u8]>) -> Fingerprint {
+    let mut digest = Sha256::new();
+    for part in [salt.as_bytes(), part.as_ref()] {
+        digest.update((part.len() as u64).to_be_bytes());
+        digest.update(part);
+    }
+    let hex = digest.finalize();
+    Fingerprint(hex.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Returns a digest of every object of a snapshot, such as `container shop-web-1`, so that what moved can be named. What counts is what
+/// counts in the digest of the whole.
+pub fn object_fingerprints(observed: &Observed, salt: &str) -> BTreeMap<String, Fingerprint> {
+    let mut objects: BTreeMap<String, Input> = BTreeMap::new();
+    // Two networks may have one name, and then they are one entry.
+    let mut input = |what: String, add: &dyn Fn(&mut Input)| add(objects.entry(what).or_default());
+    let mut containers: Vec<&ObservedContainer> = observed.containers.iter().collect();
+    containers.sort_by_key(|it| &it.id);
+    for it in containers {
+        input(format!("container {}", it.name), &|input| {
+            add_container(input, it)
+        });
+    }
+    let mut networks: Vec<&ObservedNetwork> = observed.networks.iter().collect();
+    networks.sort_by_key(|it| &it.id);
+    for it in networks {
+        input(format!("network {}", it.name), &|input| {
+            add_network(input, it)
+        });
+    }
+    for it in &observed.volumes {
+        input(format!("volume {}", it.name), &|input| it.hash(input));
+    }
+    for (reference, image) in &observed.images {
+        input(format!("image {reference}"), &|input| image.hash(input));
+    }
+    for (name, socket) in &observed.sockets {
+        input(format!("socket {name}"), &|input| socket.hash(input));
+    }
+    for it in &observed.unknown {
+        input(it.what.clone(), &|input| it.why.hash(input));
+    }
+    let objects = objects.into_iter();
+    objects
+        .map(|(what, input)| (what, salted(salt, input.0)))
+        .collect()
+}
+
+/// Returns a digest of a plan: of its changes, steps and notes as they are, with the values that are not shown.
+pub fn plan_fingerprint(plan: &Plan, salt: &str) -> Fingerprint {
+    salted(
+        salt,
+        format!("{:?}{:?}{:?}", plan.changes, plan.steps, plan.notes),
+    )
 }

@@ -15,6 +15,7 @@ mod include;
 pub mod language;
 mod layers;
 mod lint;
+mod named_variables;
 mod origin;
 mod places;
 mod problem;
@@ -29,6 +30,7 @@ pub use check::check;
 pub use code::Code;
 pub use diagnostic::*;
 pub use env_file::constants;
+pub use named_variables::named_variables;
 pub use origin::{
     Act, Contribution, Explanation, KeyOrigin, Layer, Outcome, Unexplained, VariableOrigin,
     VariableSource, explain_path, is_section,

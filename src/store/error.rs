@@ -43,7 +43,15 @@ pub enum StoreError {
         #[source]
         source: rusqlite::Error,
     },
-    /// The journal was written by a newer stackgen.
+    /// A saved plan that cannot be used: it is none, or it is damaged.
+    #[error("{path} cannot be applied: {why}", path = path.display())]
+    BadPlan {
+        /// Its path.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// The journal or a saved plan was written by a newer stackgen.
     #[error("{path} has format {found}, this stackgen knows up to {known}", path = path.display())]
     NewerFormat {
         /// Its path.

@@ -150,7 +150,7 @@ pub(super) fn io(what: &'static str, path: &Path, source: std::io::Error) -> Sto
     }
 }
 
-fn unsafe_path(path: &Path, why: &str) -> StoreError {
+pub(super) fn unsafe_path(path: &Path, why: &str) -> StoreError {
     StoreError::Unsafe {
         path: path.to_owned(),
         why: why.to_owned(),

@@ -9,6 +9,7 @@ mod generated;
 mod journal;
 mod leftover;
 mod lock;
+mod plan_file;
 mod record;
 mod state_dir;
 
@@ -17,4 +18,5 @@ pub use generated::*;
 pub use journal::*;
 pub use leftover::*;
 pub use lock::*;
+pub use plan_file::*;
 pub use state_dir::*;

@@ -7,6 +7,7 @@
 )]
 
 mod applies;
+mod binary;
 mod fields;
 mod lifecycle;
 mod look;

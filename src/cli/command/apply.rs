@@ -1,17 +1,19 @@
 //! `stackgen apply`: what runs becomes what stack.toml says.
 
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
 use crate::cli::context::{Context, usage};
 use crate::cli::interrupt::Interrupt;
+use crate::cli::plan_args::PlanArgs;
 use crate::cli::ui::{ERROR, styled};
-use crate::cli::{CommandResult, ExitCode, Failure, apply_view, consent};
+use crate::cli::{CommandResult, ExitCode, Failure, apply_view, consent, saved_plan};
 use crate::exec::{ApplyOptions, ApplyReport, StepOutcome};
 use crate::model::{Condition, ContainerStatus, ServiceName, VolumeName};
-use crate::plan::{Action, Note, Plan, PlanOptions, Resource, note_text};
+use crate::plan::{Action, Note, Plan, PlanOptions, Resource, SavedPlan, note_text};
 use crate::reconcile::{Planned, Project, Session, StateWord, status, taken_ports};
 use crate::stackfile::Concern;
 use crate::store::Change;
@@ -20,78 +22,90 @@ use super::plan::plan_text;
 use super::render::left_over;
 
 /// Renders, shows the plan, asks where something is interrupted or lost, performs it and waits until every service is well.
+///
+/// With a plan that `stackgen plan --out FILE` saved, exactly that plan is performed: it is made again, and refused where anything has moved.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
-    /// Only these services and what they depend on; default: all.
-    #[arg(value_name = "SERVICE")]
+    /// A saved plan (one with a slash in it, or a file here that is one); or only these services and what they depend on; default: all.
+    #[arg(value_name = "PLANFILE | SERVICE")]
     pub services: Vec<String>,
     /// Do not ask. Data loss takes `--destroy` all the same.
     #[arg(short, long)]
     pub yes: bool,
-    /// Wait until every service is well (the default).
-    #[arg(long, overrides_with = "no_wait")]
-    pub wait: bool,
-    /// Wait only where another service depends on it.
-    #[arg(long)]
-    pub no_wait: bool,
-    /// Remove containers and networks that stack.toml no longer declares; never volumes.
-    #[arg(long)]
-    pub prune: bool,
-    /// Leave out what the named services depend on.
-    #[arg(long, requires = "services")]
-    pub no_deps: bool,
-    /// How long each wait for a service may take, in seconds.
-    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
-    pub timeout: u64,
-    /// How long a stop may take before the process is killed, in seconds; default: what the service says.
-    #[arg(short = 't', long = "stop-timeout", value_name = "SECONDS")]
-    pub stop_timeout: Option<u64>,
+    /// What the plan is made for.
+    #[command(flatten)]
+    pub plan: PlanArgs,
     /// Agree to the loss of this volume's data; one by one.
     #[arg(long, value_name = "volume:NAME")]
     pub destroy: Vec<String>,
-    /// Take over what another folder made under this project name; its containers are made anew.
-    #[arg(long)]
-    pub adopt: bool,
-    /// Replace containers even where nothing differs.
-    #[arg(long)]
-    pub force_recreate: bool,
     /// Work on at most so many things at once.
     #[arg(long, value_name = "N")]
     pub parallel: Option<usize>,
 }
 
 pub(crate) async fn run(context: &Context, args: &Args) -> CommandResult {
+    let Some(path) = saved_plan::named(context, &args.services) else {
+        return apply(context, args, None).await;
+    };
+    if args.plan.is_any_given() {
+        return Err(saved_plan::decided());
+    }
+    let saved = saved_plan::read(&path)?;
+    let name = PathBuf::from(&args.services[0]);
+    apply(&context.of(&saved)?, args, Some((&name, &saved))).await
+}
+
+/// Applies what stack.toml says, or a plan of it that was saved.
+async fn apply(
+    context: &Context,
+    args: &Args,
+    saved: Option<(&Path, &SavedPlan)>,
+) -> CommandResult {
     let project = context.checked(Concern::Values)?;
     context.refuse_failed_lints(&project)?;
     let (project, session) = context.session_of(project).await?;
-    let options = options(context, &session, args)?;
+    let options = match saved {
+        Some((_, saved)) => saved.options.clone(),
+        None => args
+            .plan
+            .options(context.services(&session, &args.services)?),
+    };
+    let options = PlanOptions {
+        destroy: destroyed(args)?,
+        ..options
+    };
     let _lock = session.lock().await?;
-    for (path, change) in project.write(&context.rendered(&project)?)? {
-        let path = path.display();
-        match change {
-            Change::Written => context.ui.words(format!("Rendered {path}")),
-            Change::AsItWas => {}
-            Change::Removed => context.ui.words(format!("Removed {path}")),
-            Change::LeftOver => context.ui.words(left_over(&path.to_string())),
+    let planned = match saved {
+        // What it was made from is the same, so that what is rendered is too.
+        Some((path, saved)) => {
+            let planned = session.plan(&options).await?;
+            let of = (&project, &session);
+            saved_plan::refuse_stale(context, path, saved, of, &planned)?;
+            write_rendered(context, &project)?;
+            planned
         }
-    }
-    let planned = session.plan(&options).await?;
+        None => {
+            write_rendered(context, &project)?;
+            session.plan(&options).await?
+        }
+    };
     let text = plan_text(context, &project, &planned.plan);
     if !context.ui.is_quiet() {
         context.ui.data(text)?;
     }
-    refuse_blocked(&planned.plan)?;
+    refuse_blocked(&planned.plan, "changed")?;
     if planned.plan.is_empty() {
         return Ok(ExitCode::Done);
     }
     ports_are_free(&project, &session, &planned).await?;
     consent::ask(&context.ui, &planned.plan, args.yes, &args.destroy)?;
+    let waits = options.wait;
     let options = ApplyOptions {
         parallel: args.parallel.unwrap_or(ApplyOptions::default().parallel),
         cores: std::thread::available_parallelism().map_or(2, usize::from),
     };
     let (report, took) = perform(context, &session, &planned.plan, &options).await?;
-    if report.is_success() && !args.no_wait {
+    if report.is_success() && waits {
         let fallen = fallen(&session, &planned.plan).await?;
         if !fallen.is_empty() {
             for line in fallen {
@@ -103,17 +117,17 @@ pub(crate) async fn run(context: &Context, args: &Args) -> CommandResult {
     finish(context, &planned.plan, &report, took)
 }
 
-/// Refuses a plan that cannot be applied, with everything that is in its way and what to do about it.
+/// Refuses a plan that cannot be applied, with everything that is in its way and what to do about it. `done` says what was not done.
 ///
 /// # Errors
 /// With exit code 3 where there is anything.
-pub(crate) fn refuse_blocked(plan: &Plan) -> Result<(), Failure> {
+pub(crate) fn refuse_blocked(plan: &Plan, done: &str) -> Result<(), Failure> {
     let blockers: Vec<&Note> = plan.blockers().collect();
     if blockers.is_empty() {
         return Ok(());
     }
     let words: Vec<String> = blockers.iter().map(|note| note_text(note)).collect();
-    let message = format!("{}; nothing was changed", words.join("; "));
+    let message = format!("{}; nothing was {done}", words.join("; "));
     let mut failure = Failure::new(ExitCode::Refused, message);
     let mut hints: Vec<String> = blockers
         .iter()
@@ -254,24 +268,32 @@ async fn ports_are_free(
     Err(failure)
 }
 
-fn options(context: &Context, session: &Session, args: &Args) -> Result<PlanOptions, Failure> {
-    let destroy = args
-        .destroy
+/// Writes the generated files and says which of them are others now.
+fn write_rendered(context: &Context, project: &Project) -> Result<(), Failure> {
+    for (path, change) in project.write(&context.rendered(project)?)? {
+        let path = path.display();
+        match change {
+            Change::Written => context.ui.words(format!("Rendered {path}")),
+            Change::AsItWas => {}
+            Change::Removed => context.ui.words(format!("Removed {path}")),
+            Change::LeftOver => context.ui.words(left_over(&path.to_string())),
+        }
+    }
+    Ok(())
+}
+
+/// Returns the volumes that may be lost.
+fn destroyed(args: &Args) -> Result<Vec<VolumeName>, Failure> {
+    args.destroy
         .iter()
-        .filter_map(|text| text.strip_prefix("volume:"))
-        .map(|name| VolumeName::new(name).map_err(usage));
-    Ok(PlanOptions {
-        services: context.services(session, &args.services)?,
-        with_dependencies: !args.no_deps,
-        prune: args.prune,
-        wait: args.wait || !args.no_wait,
-        gate_timeout: Duration::from_secs(args.timeout),
-        stop_grace: args.stop_timeout.map(Duration::from_secs),
-        adopt: args.adopt,
-        destroy: destroy.collect::<Result<_, _>>()?,
-        force_recreate: args.force_recreate,
-        ..PlanOptions::default()
-    })
+        .map(|text| {
+            let name = text.strip_prefix("volume:").ok_or_else(|| {
+                let message = format!("--destroy takes volume:NAME, and not {text:?}");
+                Failure::new(ExitCode::Usage, message)
+            })?;
+            VolumeName::new(name).map_err(usage)
+        })
+        .collect()
 }
 
 /// Performs a plan and shows how it goes; returns what became of it, and how long it took.

@@ -52,7 +52,7 @@ pub(crate) async fn run(context: &Context, args: &Args) -> CommandResult {
             .data(plan_text(context, &project, &planned.plan))?;
     }
     refuse_namesakes(&planned.plan)?;
-    refuse_blocked(&planned.plan)?;
+    refuse_blocked(&planned.plan, "changed")?;
     let agreed = consent::unconsented(&planned.plan, &[]);
     if args.volumes && !args.yes && !planned.plan.is_empty() {
         consent::ask(&context.ui, &planned.plan, true, &[])?;
@@ -60,7 +60,7 @@ pub(crate) async fn run(context: &Context, args: &Args) -> CommandResult {
     // The runs first: a task whose service goes away would count as failed, and be tried again.
     if cancel_runs(context, &session).await? {
         planned = session.plan_down(&options).await?;
-        refuse_blocked(&planned.plan)?;
+        refuse_blocked(&planned.plan, "changed")?;
         if !args.yes {
             // What came to light only now was not agreed to.
             consent::ask(&context.ui, &planned.plan, true, &agreed)?;

@@ -1,9 +1,14 @@
 //! `stackgen plan`: what apply would do, and what it would cost.
 
+use std::path::PathBuf;
+
 use crate::cli::context::Context;
-use crate::cli::{CommandResult, ExitCode, plan_json};
-use crate::plan::{self, Plan, PlanOptions, TextOptions};
+use crate::cli::plan_args::PlanArgs;
+use crate::cli::{CommandResult, ExitCode, plan_json, saved_plan};
+use crate::plan::{self, Plan, TextOptions};
 use crate::reconcile::Project;
+
+use super::apply::refuse_blocked;
 
 /// Shows, field by field, what differs between stack.toml and what runs. Changes nothing.
 #[derive(Debug, Clone, clap::Args)]
@@ -17,26 +22,18 @@ pub struct Args {
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
-    /// Plan to remove containers and networks that stack.toml no longer declares.
-    #[arg(long)]
-    pub prune: bool,
-    /// Leave out what the named services depend on.
-    #[arg(long, requires = "services")]
-    pub no_deps: bool,
-    /// Take over what another folder made under this project name; its containers are made anew.
-    #[arg(long)]
-    pub adopt: bool,
+    /// What the plan is made for.
+    #[command(flatten)]
+    pub plan: PlanArgs,
+    /// Save the plan, for `stackgen apply FILE`. The file is private and holds no secret.
+    #[arg(short, long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
 }
 
 pub(crate) async fn run(context: &Context, args: &Args) -> CommandResult {
     let (project, session) = context.session().await?;
-    let options = PlanOptions {
-        services: context.services(&session, &args.services)?,
-        with_dependencies: !args.no_deps,
-        prune: args.prune,
-        adopt: args.adopt,
-        ..PlanOptions::default()
-    };
+    let services = context.services(&session, &args.services)?;
+    let options = args.plan.options(services);
     let planned = session.plan(&options).await?;
     if args.json {
         context
@@ -46,14 +43,31 @@ pub(crate) async fn run(context: &Context, args: &Args) -> CommandResult {
         context
             .ui
             .data(plan_text(context, &project, &planned.plan))?;
-        if planned.plan.has_changes() && planned.plan.blockers().next().is_none() {
-            context.ui.words("Apply it with: stackgen apply");
-        }
+    }
+    if let Some(path) = &args.out {
+        refuse_blocked(&planned.plan, "saved")?;
+        saved_plan::save(context, &project, &session, &options, &planned, path)?;
+        let path = path.display();
+        context.ui.words(format!(
+            "Saved to {path}. Apply it with: stackgen apply {}",
+            as_path(&path.to_string())
+        ));
+    } else if !args.json && planned.plan.has_changes() && planned.plan.blockers().next().is_none() {
+        context.ui.words("Apply it with: stackgen apply");
     }
     if args.exit_code && planned.plan.has_changes() {
         return Ok(ExitCode::Differs);
     }
     Ok(ExitCode::Done)
+}
+
+/// Returns a file's name as `apply` takes it for a path.
+fn as_path(path: &str) -> String {
+    if path.contains('/') {
+        path.to_owned()
+    } else {
+        format!("./{path}")
+    }
 }
 
 /// Returns a plan as text, with the lines of stack.toml that its fields come from.

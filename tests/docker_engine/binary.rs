@@ -1,0 +1,222 @@
+//! The binary against a real engine: saved plans, what is refused and why.
+
+#[path = "../cli/command.rs"]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    clippy::expect_used,
+    reason = "another test binary uses the rest of this"
+)]
+mod command;
+
+use std::os::unix::fs::PermissionsExt;
+
+use command::{Folder, Ran};
+
+use crate::support::{BUSYBOX, Project, docker, ensure_busybox, is_left_out};
+
+/// A folder with a stack of its own project, at the engine.
+struct Site {
+    project: Project,
+    folder: Folder,
+}
+
+impl Site {
+    /// `None` where tests against an engine are left out on purpose.
+    fn new(test: &str, services: &str) -> Option<Self> {
+        if is_left_out(test) {
+            return None;
+        }
+        ensure_busybox();
+        let project = Project::new("binary-test");
+        let site = Self {
+            folder: folder(),
+            project,
+        };
+        site.write(services);
+        Some(site)
+    }
+
+    fn write(&self, services: &str) {
+        let head = format!("[stack]\nname = \"{}\"\n", self.project.name);
+        let services = services.replace("BUSYBOX", &format!("{BUSYBOX:?}"));
+        self.folder.write("stack.toml", &(head + &services));
+    }
+
+    fn run(&self, arguments: &[&str]) -> Ran {
+        self.folder.run(arguments)
+    }
+
+    /// Returns the id of a container.
+    fn id(&self, name: &str) -> String {
+        let name = self.project.of(name);
+        let output = docker(&["inspect", "-f", "{{.Id}}", &name]).stdout;
+        String::from_utf8_lossy(&output).trim().to_owned()
+    }
+
+    fn docker(&self, arguments: &[&str]) {
+        let output = docker(arguments);
+        assert!(output.status.success(), "{output:?}");
+    }
+}
+
+fn folder() -> Folder {
+    let host = std::env::var("DOCKER_HOST");
+    let host = host.unwrap_or_else(|_| "unix:///var/run/docker.sock".to_owned());
+    Folder::empty().set("DOCKER_HOST", &host)
+}
+
+const WEB: &str = r#"
+[services.web]
+image = BUSYBOX
+init = true
+pull_policy = "never"
+command = ["sleep", "600"]
+environment = { LEVEL = "${LEVEL:-info}", DB_PASSWORD = "${DB_PASSWORD:-in-the-file}" }
+"#;
+
+#[test]
+fn a_saved_plan_is_applied_as_it_was_shown_or_refused_with_what_moved() {
+    let Some(mut site) = Site::new("saved_plan", WEB) else {
+        return;
+    };
+    site.folder.write(".env", "DB_PASSWORD=hunter2\n");
+    let path = site.folder.path().join("p.plan");
+    site.run(&["plan", "--out", "p.plan"]).ends(0);
+    let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let text = site.folder.read("p.plan");
+    for secret in ["hunter2", "in-the-file"] {
+        assert!(!text.contains(secret), "{text}");
+    }
+    assert!(text.contains("${LEVEL:-info}"), "{text}");
+
+    let stale = |site: &Site, why: &[&str]| {
+        let before = site.id("web-1");
+        let ran = site.run(&["apply", "-y", "p.plan"]).ends(3);
+        assert_eq!(site.id("web-1"), before);
+        for why in why {
+            assert!(ran.stderr.contains(why), "{}", ran.stderr);
+        }
+        assert!(ran.stderr.contains("nothing was changed"), "{}", ran.stderr);
+        assert!(!ran.stderr.contains("hunter"), "{}", ran.stderr);
+    };
+    let set = |site: Site, value: &str| Site {
+        folder: site.folder.set("LEVEL", value),
+        project: site.project,
+    };
+    site.folder.write(".env", "DB_PASSWORD=hunter3\n");
+    stale(&site, &[".env has changed"]);
+    site.folder.write(".env", "DB_PASSWORD=hunter2\n");
+    site = set(site, "debug");
+    stale(&site, &["variable LEVEL was not set"]);
+    // The plan of another level is another plan.
+    site.run(&["plan", "--out", "p.plan"]).ends(0);
+    site = set(site, "trace");
+    stale(&site, &["variable LEVEL has another value"]);
+    site = set(site, "debug");
+
+    // The options of the plan are its own.
+    site.run(&["apply", "-y", "p.plan", "--prune"]).ends(64);
+    site.run(&["-p", "other", "apply", "-y", "p.plan"]).ends(64);
+    let ran = site.run(&["apply", "-y", "./p.plan"]).ends(0);
+    assert!(ran.stdout.contains("service  web"), "{}", ran.stdout);
+    let first = site.id("web-1");
+    assert!(!first.is_empty());
+    let container = format!("container {} was not there", site.project.of("web-1"));
+    stale(&site, &[&container]);
+
+    // A stop is a change of the snapshot.
+    site.folder.write(
+        "stack.toml",
+        &site.folder.read("stack.toml").replace("600", "601"),
+    );
+    site.run(&["plan", "--out", "p.plan"]).ends(0);
+    site.docker(&["stop", "-t", "0", &site.project.of("web-1")]);
+    stale(
+        &site,
+        &[&format!(
+            "container {} has changed",
+            site.project.of("web-1")
+        )],
+    );
+    site.run(&["plan", "--out", "p.plan"]).ends(0);
+    site.run(&["apply", "-y", "p.plan"]).ends(0);
+    assert_ne!(site.id("web-1"), first);
+
+    site.folder.write("p.plan", &text[..text.len() / 2]);
+    let ran = site.run(&["apply", "-y", "p.plan"]).ends(65);
+    assert!(ran.stderr.contains("damaged"), "{}", ran.stderr);
+    site.run(&["apply", "-y", "./none.plan"]).ends(65);
+    site.run(&["apply", "-y", "web"]).ends(0);
+}
+
+/// `--adopt` is the way from one folder to another.
+#[test]
+fn the_same_name_from_another_folder_is_exit_3_until_it_is_adopted() {
+    let Some(site) = Site::new("adopt", WEB) else {
+        return;
+    };
+    site.run(&["apply", "-y"]).ends(0);
+    let other = Site {
+        project: Project::new("unused"),
+        folder: folder(),
+    };
+    other
+        .folder
+        .write("stack.toml", &site.folder.read("stack.toml"));
+    let first = site.id("web-1");
+    for command in [&["apply", "-y"][..], &["-q", "apply", "-y"], &["down"]] {
+        let ran = other.run(command).ends(3);
+        let name = format!("container {}", site.project.of("web-1"));
+        assert!(ran.stderr.contains(&name), "{}", ran.stderr);
+        assert!(ran.stderr.contains("--adopt"), "{}", ran.stderr);
+    }
+    assert_eq!(site.id("web-1"), first);
+    other.run(&["apply", "-y", "--adopt"]).ends(0);
+    assert_ne!(site.id("web-1"), first);
+    let ran = other.run(&["plan", "--exit-code"]).ends(0);
+    assert!(
+        ran.stdout.contains("all as stack.toml says"),
+        "{}",
+        ran.stdout
+    );
+    // It is the first folder that is the stranger now.
+    site.run(&["apply", "-y"]).ends(3);
+    other.run(&["down"]).ends(0);
+    assert_eq!(site.id("web-1"), "");
+}
+
+#[test]
+fn a_stranger_on_a_network_stops_down_before_anything_is_stopped() {
+    let Some(site) = Site::new("stranger", WEB) else {
+        return;
+    };
+    site.run(&["apply", "-y"]).ends(0);
+    let (network, stranger) = (
+        format!("{}_default", site.project.name),
+        site.project.of("stranger"),
+    );
+    let run = [
+        "run",
+        "-d",
+        "--init",
+        "--name",
+        &stranger,
+        "--network",
+        &network,
+        BUSYBOX,
+        "sleep",
+        "600",
+    ];
+    site.docker(&run);
+    let ran = site.run(&["plan"]).ends(0);
+    assert!(ran.stdout.contains(&stranger), "{}", ran.stdout);
+    let before = site.id("web-1");
+    let ran = site.run(&["down"]).ends(3);
+    let help = format!("docker network disconnect {network} {stranger}");
+    assert!(ran.stderr.contains(&help), "{}", ran.stderr);
+    assert_eq!(site.id("web-1"), before);
+    site.docker(&["rm", "-f", &stranger]);
+    site.run(&["down"]).ends(0);
+}
