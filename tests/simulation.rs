@@ -789,3 +789,44 @@ async fn who_asks_to_stop_does_not_sit_out_the_wait_for_a_new_container() {
     assert!(began.elapsed() < Duration::from_secs(3), "it sat it out");
     assert_eq!(shape(&engine)[0], "shop-db-1 Running");
 }
+
+/// A port goes from one service to another in one apply, also where the one that gives it up depends on the one that takes it.
+#[tokio::test(start_paused = true)]
+async fn a_port_that_one_service_gives_up_is_free_for_another() {
+    let text = |a: &str, b: &str| {
+        format!(
+            r#"
+[stack]
+name = "shop"
+[services.a]
+image = "base:1"
+ports = ["{a}:80"]
+depends_on = {{ b = "healthy" }}
+[services.b]
+image = "base:1"
+ports = ["{b}:80"]
+healthcheck = {{ test = "true", interval = "1s" }}
+"#
+        )
+    };
+    let engine = engine();
+    converge(&engine, &stack(&text("8080", "8081"))).await;
+    let before = engine.containers();
+    for (a, b) in [("8082", "8080"), ("8080", "8082"), ("8082", "8080")] {
+        converge(&engine, &stack(&text(a, b))).await;
+    }
+    // One that comes to nothing puts both back.
+    let sick = Script {
+        is_unhealthy: true,
+        ..Script::default()
+    };
+    engine.script("b", sick);
+    let old = engine.containers();
+    assert_ne!(old["shop-a-1"].id, before["shop-a-1"].id);
+    let report = apply(&engine, &stack(&text("8080", "8082"))).await;
+    assert!(!report.is_success());
+    assert_eq!(shape(&engine), ["shop-a-1 Running", "shop-b-1 Running"]);
+    for name in ["shop-a-1", "shop-b-1"] {
+        assert_eq!(engine.containers()[name].id, old[name].id);
+    }
+}

@@ -22,6 +22,7 @@ mod graph_view;
 mod help;
 mod interrupt;
 mod main;
+mod obstacles;
 mod origin_view;
 mod plan_args;
 pub mod plan_json;

@@ -15,6 +15,7 @@ mod objects;
 mod options;
 mod orphans;
 mod planner;
+mod ports;
 mod protocol;
 mod rare;
 mod saved;

@@ -8,7 +8,8 @@ use crate::compose::{
     Host, Ownership, container_ownership, implied_dependencies, labels, object_ownership,
 };
 use crate::model::{
-    Condition, ContainerStatus, Observed, ObservedContainer, Resolved, ServiceName, Stack,
+    Condition, ContainerId, ContainerStatus, Observed, ObservedContainer, Resolved, ServiceName,
+    Stack,
 };
 
 use super::compare::Context;
@@ -47,8 +48,10 @@ pub(super) struct Planner<'a> {
     pub(super) starts: BTreeMap<(ServiceName, u32), StepId>,
     /// Waits that are planned already, so that all dependants share them.
     pub(super) waits: BTreeMap<(ServiceName, u32, Condition), StepId>,
-    /// Removals of containers that give host ports free, by the published port.
+    /// Stops and removals of containers that give host ports free, by the published port.
     pub(super) freed: BTreeMap<String, Vec<StepId>>,
+    /// Containers that are stopped before their turn, since another one takes a port of theirs.
+    pub(super) stopped: BTreeMap<ContainerId, StepId>,
     /// Services of which it is noted already that Compose's hash goes stale.
     pub(super) stale: BTreeSet<ServiceName>,
     /// Names that containers of the stack have or get: none of them is used for anything else.
@@ -87,6 +90,7 @@ impl<'a> Planner<'a> {
             starts: BTreeMap::new(),
             waits: BTreeMap::new(),
             freed: BTreeMap::new(),
+            stopped: BTreeMap::new(),
             stale: BTreeSet::new(),
             reserved: HashSet::default(),
         }

@@ -30,6 +30,7 @@ pub(super) const PREVIOUS: &str = "previous";
 impl<'a> Planner<'a> {
     /// Adds the steps for all slots; they come with dependencies first.
     pub(super) fn carry_out(&mut self, slots: &Slots<'a>) {
+        self.hand_over_ports(slots);
         for slot in slots.iter() {
             let wished = if slot.course == Course::Nothing {
                 BTreeSet::new()
@@ -193,7 +194,9 @@ impl<'a> Planner<'a> {
                 };
                 last = [self.step(slot.change, action, last, Vec::new())].into();
             }
-            if is_up(container) {
+            if let Some(stopped) = self.stopped.get(&container.id) {
+                last.insert(*stopped);
+            } else if is_up(container) {
                 let action = Action::StopContainer {
                     container: reference.clone(),
                     grace: self.options.stop_grace,

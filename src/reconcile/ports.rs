@@ -5,9 +5,12 @@ use std::io::ErrorKind;
 use std::net::{TcpListener, UdpSocket};
 
 use crate::key_path;
-use crate::model::{ContainerStatus, KeyPath, ObservedContainer, Protocol, ServiceName};
-use crate::plan::{Resource, Verdict};
+use crate::model::{
+    ContainerId, ContainerStatus, KeyPath, ObservedContainer, Protocol, ServiceName,
+};
+use crate::plan::{Action, ContainerRef, Plan, Resource, Verdict};
 
+use super::holder::{Process, listener};
 use super::{Planned, Session};
 
 /// A port that a service of a plan publishes and that is not free.
@@ -17,45 +20,63 @@ pub struct TakenPort {
     pub service: ServiceName,
     /// The port on the host.
     pub port: u16,
-    /// The container that holds it; `None`: a process of this machine that the engine does not know.
-    pub holder: Option<String>,
+    /// Its protocol.
+    pub protocol: Protocol,
+    /// Who holds it.
+    pub holder: Holder,
     /// Where the stack publishes it.
     pub place: KeyPath,
 }
 
-/// Returns the ports that a plan needs and something else holds, so that it is said before anything is changed. A hint and no
-/// reservation: whoever takes one a moment later is found by the engine. Nothing is known of the ports of an engine elsewhere.
-pub async fn taken_ports(session: &Session, planned: &Planned) -> Vec<TakenPort> {
-    let is_local = session.engine.facts().await.is_ok_and(|it| it.is_local);
-    if !is_local {
-        return Vec::new();
-    }
-    // What the stack itself holds is given up when its turn comes.
-    let own: BTreeSet<u16> = ports_of(&planned.observed.containers).collect();
+/// Who holds a port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Holder {
+    /// A container, by its name.
+    Container(String),
+    /// A process of this machine.
+    Process(Process),
+    /// A process that the system does not let us see.
+    Unknown,
+}
+
+/// Returns the ports that a plan needs and something else holds. A hint and no reservation: whoever takes one a moment later is found by
+/// the engine. What a container holds that the plan stops is free by the time it is needed.
+pub(super) async fn taken_ports(session: &Session, planned: &Planned) -> Vec<TakenPort> {
+    let given_up = given_up(planned);
     let mut taken: Vec<TakenPort> = wanted(session, planned)
-        .filter(|(_, port, ..)| !own.contains(port))
-        .filter(|(_, port, address, protocol, _)| is_taken(address, *port, *protocol))
-        .map(|(service, port, _, _, place)| TakenPort {
-            service,
-            port,
-            holder: None,
-            place,
+        .filter(|wanted| !given_up.contains(&(wanted.port, wanted.protocol)))
+        .filter(|wanted| is_taken(&wanted.address, wanted.port, wanted.protocol))
+        .map(|wanted| TakenPort {
+            service: wanted.service,
+            port: wanted.port,
+            protocol: wanted.protocol,
+            holder: Holder::Unknown,
+            place: wanted.place,
         })
         .collect();
-    if !taken.is_empty()
-        && let Ok(all) = session.engine.find(&BTreeMap::new()).await
-    {
-        for port in &mut taken {
-            let holds = |container: &&ObservedContainer| {
-                ports_of(std::slice::from_ref(*container)).any(|it| it == port.port)
-            };
-            port.holder = all.iter().find(holds).map(|it| it.name.clone());
-        }
+    if taken.is_empty() {
+        return taken;
+    }
+    let all = session.engine.find(&BTreeMap::new()).await;
+    let all = all.unwrap_or_else(|_| planned.observed.containers.clone());
+    for port in &mut taken {
+        let holds =
+            |it: &&ObservedContainer| ports_of(it).any(|held| held == (port.port, port.protocol));
+        port.holder = match all.iter().find(holds) {
+            Some(container) => Holder::Container(container.name.clone()),
+            None => listener(port.port, port.protocol).map_or(Holder::Unknown, Holder::Process),
+        };
     }
     taken
 }
 
-type Wanted = (ServiceName, u16, String, Protocol, KeyPath);
+struct Wanted {
+    service: ServiceName,
+    port: u16,
+    address: String,
+    protocol: Protocol,
+    place: KeyPath,
+}
 
 /// Returns the single ports of the services that the plan starts. Of a range the engine takes what is free.
 fn wanted<'a>(session: &'a Session, planned: &'a Planned) -> impl Iterator<Item = Wanted> + 'a {
@@ -72,41 +93,68 @@ fn wanted<'a>(session: &'a Session, planned: &'a Planned) -> impl Iterator<Item 
     started
         .filter_map(|name| Some((name, session.stack.service(name)?)))
         .flat_map(|(name, service)| {
-            service
-                .container
-                .ports
-                .iter()
-                .enumerate()
-                .filter_map(move |(index, port)| {
-                    let number = port.published.as_ref()?.parse().ok().filter(|it| *it > 0)?;
-                    let address = port.host_ip.clone().unwrap_or_default();
-                    let place = key_path!["services", name, "ports", index];
-                    Some((name.clone(), number, address, port.protocol, place))
+            let ports = service.container.ports.iter().enumerate();
+            ports.filter_map(move |(index, port)| {
+                Some(Wanted {
+                    service: name.clone(),
+                    port: port.published.as_ref()?.parse().ok().filter(|it| *it > 0)?,
+                    address: port.host_ip.clone().unwrap_or_default(),
+                    protocol: port.protocol,
+                    place: key_path!["services", name, "ports", index],
                 })
+            })
         })
 }
 
-fn ports_of(containers: &[ObservedContainer]) -> impl Iterator<Item = u16> + '_ {
+/// Returns the ports of the containers that a plan stops, starts anew or removes.
+fn given_up(planned: &Planned) -> BTreeSet<(u16, Protocol)> {
+    let touched = touched(&planned.plan);
+    let containers = planned.observed.containers.iter();
+    let containers = containers.filter(|it| touched.contains(&it.id));
+    containers.flat_map(ports_of).collect()
+}
+
+fn touched(plan: &Plan) -> BTreeSet<&ContainerId> {
+    let containers = plan.steps.iter().filter_map(|step| match &step.action {
+        Action::StopContainer { container, .. }
+        | Action::RemoveContainer { container, .. }
+        | Action::RestartContainer { container, .. }
+        | Action::StartContainer { container }
+        | Action::UnpauseContainer { container } => Some(container),
+        _ => None,
+    });
     containers
-        .iter()
-        .filter(|container| container.state.status != ContainerStatus::Created)
-        .flat_map(|container| &container.bound_ports)
-        .filter_map(|port| port.published.parse().ok())
+        .filter_map(|container| match container {
+            ContainerRef::Id(id) => Some(id),
+            ContainerRef::Name(_) => None,
+        })
+        .collect()
+}
+
+fn ports_of(container: &ObservedContainer) -> impl Iterator<Item = (u16, Protocol)> + '_ {
+    let is_up = !matches!(
+        container.state.status,
+        ContainerStatus::Created | ContainerStatus::Exited | ContainerStatus::Dead
+    );
+    let ports = container.bound_ports.iter().filter(move |_| is_up);
+    ports.filter_map(|port| Some((port.published.parse().ok()?, port.protocol)))
 }
 
 /// Returns whether something listens there. What may not be tried, such as a port below 1024, is left to the engine.
 fn is_taken(address: &str, port: u16, protocol: Protocol) -> bool {
-    let address = if address.is_empty() {
-        "0.0.0.0"
-    } else {
-        address.trim_matches(['[', ']'])
+    // The engine listens by both kinds of address where none is said.
+    let addresses = match address.trim_matches(['[', ']']) {
+        "" => &["0.0.0.0", "::"][..],
+        address => &[address],
     };
-    let tried = match protocol {
-        Protocol::Tcp => TcpListener::bind((address, port)).map(drop),
-        Protocol::Udp => UdpSocket::bind((address, port)).map(drop),
-        Protocol::Sctp => return false,
-    };
-    tried.is_err_and(|error| error.kind() == ErrorKind::AddrInUse)
+    addresses.iter().any(|address| {
+        let tried = match protocol {
+            Protocol::Tcp => TcpListener::bind((*address, port)).map(drop),
+            Protocol::Udp => UdpSocket::bind((*address, port)).map(drop),
+            Protocol::Sctp => return false,
+        };
+        tried.is_err_and(|error| error.kind() == ErrorKind::AddrInUse)
+    })
 }
 
 #[cfg(test)]
@@ -114,13 +162,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_port_is_taken_while_someone_listens_on_any_address() {
-        let holder = TcpListener::bind("127.0.0.1:0").unwrap();
+    fn a_port_is_taken_while_someone_listens_on_any_address_and_that_one_is_named() {
+        for address in ["127.0.0.1", "0.0.0.0"] {
+            let holder = TcpListener::bind((address, 0)).unwrap();
+            let port = holder.local_addr().unwrap().port();
+            assert!(is_taken("", port, Protocol::Tcp));
+            assert!(is_taken("127.0.0.1", port, Protocol::Tcp));
+            assert!(!is_taken("", port, Protocol::Udp));
+            let process = listener(port, Protocol::Tcp).unwrap();
+            assert_eq!(process.pid, std::process::id());
+            assert_eq!(listener(port, Protocol::Udp), None);
+            drop(holder);
+            assert!(!is_taken("", port, Protocol::Tcp));
+        }
+        let holder = UdpSocket::bind(("127.0.0.1", 0)).unwrap();
         let port = holder.local_addr().unwrap().port();
-        assert!(is_taken("", port, Protocol::Tcp));
-        assert!(is_taken("127.0.0.1", port, Protocol::Tcp));
-        assert!(!is_taken("", port, Protocol::Udp));
-        drop(holder);
-        assert!(!is_taken("", port, Protocol::Tcp));
+        assert!(is_taken("", port, Protocol::Udp));
+        let process = listener(port, Protocol::Udp).unwrap();
+        assert_eq!(process.pid, std::process::id());
     }
 }

@@ -220,3 +220,77 @@ fn a_stranger_on_a_network_stops_down_before_anything_is_stopped() {
     site.docker(&["rm", "-f", &stranger]);
     site.run(&["down"]).ends(0);
 }
+
+/// A port of this machine, taken for as long as it is held.
+fn taken_port() -> (std::net::TcpListener, u16) {
+    let listener = std::net::TcpListener::bind(("0.0.0.0", 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    (listener, port)
+}
+
+#[test]
+fn everything_in_the_way_is_told_at_once_and_nothing_is_touched() {
+    let Some(site) = Site::new("preflight", "") else {
+        return;
+    };
+    let (listener, port) = taken_port();
+    let (other, theirs) = taken_port();
+    drop(other);
+    let holder = site.project.of("holder");
+    let publish = format!("{theirs}:80");
+    site.docker(&[
+        "run", "-d", "--init", "--name", &holder, "-p", &publish, BUSYBOX, "sleep", "600",
+    ]);
+    let text = |port: u16, theirs: u16| {
+        format!(
+            r#"
+[services.web]
+image = BUSYBOX
+init = true
+command = ["sleep", "600"]
+ports = ["{port}:80", "{theirs}:81"]
+configs = ["page"]
+volumes = [{{ type = "bind", source = "./none", target = "/none", bind = {{ create_host_path = false }} }}]
+[configs.page]
+file = "./page.html"
+[volumes.data]
+"#
+        )
+    };
+    site.write(&text(port, theirs));
+    let ran = site.run(&["apply", "-y"]).ends(3);
+    let here = site.folder.path().canonicalize().unwrap();
+    let pid = std::process::id();
+    for words in [
+        "4 things are in the way, and nothing was changed".to_owned(),
+        format!("services.web publishes {port}, and process "),
+        format!("({pid}) has it"),
+        format!("services.web publishes {theirs}, and container {holder} has it"),
+        format!(
+            "services.web mounts {}/none, which is not there (stack.toml:10)",
+            here.display()
+        ),
+        format!(
+            "services.web mounts {}/page.html, which is not there (stack.toml:12)",
+            here.display()
+        ),
+    ] {
+        assert!(ran.stderr.contains(&words), "{words}\n{}", ran.stderr);
+    }
+    let network = format!("{}_default", site.project.name);
+    assert!(!docker(&["network", "inspect", &network]).status.success());
+    drop(listener);
+    site.docker(&["rm", "-f", &holder]);
+    site.folder.write("none/file", "");
+    site.folder.write("page.html", "hello");
+    site.run(&["apply", "-y"]).ends(0);
+    // What it holds itself is not in its way, whether it is made anew or hands a port to another service.
+    site.run(&["apply", "-y", "--force-recreate"]).ends(0);
+    let moved = text(port, theirs).replace(&format!("\"{theirs}:81\""), "")
+        + &format!(
+            "[services.other]\nimage = BUSYBOX\ninit = true\ncommand = [\"sleep\", \"600\"]\nports = [\"{theirs}:81\"]\n"
+        );
+    site.write(&moved);
+    site.run(&["apply", "-y"]).ends(0);
+    site.run(&["down"]).ends(0);
+}

@@ -10,11 +10,11 @@ use crate::cli::context::{Context, usage};
 use crate::cli::interrupt::Interrupt;
 use crate::cli::plan_args::PlanArgs;
 use crate::cli::ui::{ERROR, styled};
-use crate::cli::{CommandResult, ExitCode, Failure, apply_view, consent, saved_plan};
+use crate::cli::{CommandResult, ExitCode, Failure, apply_view, consent, obstacles, saved_plan};
 use crate::exec::{ApplyOptions, ApplyReport, StepOutcome};
 use crate::model::{Condition, ContainerStatus, ServiceName, VolumeName};
-use crate::plan::{Action, Note, Plan, PlanOptions, Resource, SavedPlan, note_text};
-use crate::reconcile::{Planned, Project, Session, StateWord, status, taken_ports};
+use crate::plan::{Action, Plan, PlanOptions, Resource, SavedPlan};
+use crate::reconcile::{Project, Session, StateWord, preflight, status};
 use crate::stackfile::Concern;
 use crate::store::Change;
 
@@ -93,11 +93,13 @@ async fn apply(
     if !context.ui.is_quiet() {
         context.ui.data(text)?;
     }
-    refuse_blocked(&planned.plan, "changed")?;
+    let mut in_the_way = obstacles::at_the_engine(&planned.plan);
+    let found = preflight(&session, &planned).await;
+    in_the_way.extend(obstacles::on_this_machine(&project, &found));
+    obstacles::refuse(in_the_way, "changed")?;
     if planned.plan.is_empty() {
         return Ok(ExitCode::Done);
     }
-    ports_are_free(&project, &session, &planned).await?;
     consent::ask(&context.ui, &planned.plan, args.yes, &args.destroy)?;
     let waits = options.wait;
     let options = ApplyOptions {
@@ -115,51 +117,6 @@ async fn apply(
         }
     }
     finish(context, &planned.plan, &report, took)
-}
-
-/// Refuses a plan that cannot be applied, with everything that is in its way and what to do about it. `done` says what was not done.
-///
-/// # Errors
-/// With exit code 3 where there is anything.
-pub(crate) fn refuse_blocked(plan: &Plan, done: &str) -> Result<(), Failure> {
-    let blockers: Vec<&Note> = plan.blockers().collect();
-    if blockers.is_empty() {
-        return Ok(());
-    }
-    let words: Vec<String> = blockers.iter().map(|note| note_text(note)).collect();
-    let message = format!("{}; nothing was {done}", words.join("; "));
-    let mut failure = Failure::new(ExitCode::Refused, message);
-    let mut hints: Vec<String> = blockers
-        .iter()
-        .filter_map(|note| way_out(plan, note))
-        .collect();
-    hints.dedup();
-    failure.hints = hints;
-    Err(failure)
-}
-
-/// Returns what to do about something that a plan cannot be applied for, where there is one thing to do.
-fn way_out(plan: &Plan, note: &Note) -> Option<String> {
-    let namesake = format!("project {} of ", plan.subject.project);
-    Some(match note {
-        Note::ForeignInTheWay { owner, .. } if owner.starts_with(&namesake) => {
-            "if this stack is to take it over: stackgen apply --adopt; otherwise give this one another name with -p".to_owned()
-        }
-        Note::ForeignInTheWay { kind: "container", name, .. } => format!(
-            "remove or rename it: docker rename {name} NEW, or give the service another container_name"
-        ),
-        Note::ForeignInTheWay { kind, name, .. } => {
-            format!("give it another name in stack.toml, or say external = true to use {kind} {name} as it is")
-        }
-        Note::ForeignEndpoint { network, container } => {
-            format!("docker network disconnect {network} {container}")
-        }
-        Note::ExternalMissing { kind, name } => format!("docker {kind} create {name}"),
-        Note::SubnetTaken { network, .. } => {
-            format!("choose another range in networks.{network}.ipam, or leave it to the engine")
-        }
-        _ => return None,
-    })
 }
 
 /// How long a service without a health check has to stay up before an apply is called done.
@@ -224,49 +181,6 @@ async fn fallen(session: &Session, plan: &Plan) -> Result<Vec<String>, Failure> 
 
 /// How many lines of output are shown of a service that did not stay up.
 const LAST_WORDS: u64 = 3;
-
-/// Refuses a plan that needs a port of this machine which something else holds.
-async fn ports_are_free(
-    project: &Project,
-    session: &Session,
-    planned: &Planned,
-) -> Result<(), Failure> {
-    let taken = taken_ports(session, planned).await;
-    if taken.is_empty() {
-        return Ok(());
-    }
-    let words: Vec<String> = taken
-        .iter()
-        .map(|port| {
-            let holder = port.holder.as_ref().map_or_else(
-                || {
-                    format!(
-                        "a process of this machine (sudo ss -lptn 'sport = :{}' names it)",
-                        port.port
-                    )
-                },
-                |name| format!("container {name}"),
-            );
-            format!(
-                "services.{} publishes {}, and {holder} has it",
-                port.service, port.port
-            )
-        })
-        .collect();
-    let mut failure = Failure::new(
-        ExitCode::Refused,
-        format!("{}; nothing was changed", words.join("; ")),
-    );
-    for port in &taken {
-        let place = project.places.nearest(&port.place);
-        let file = project.sources.file(place.file).path.display();
-        failure = failure.hint(format!(
-            "stop what has {}, or publish another port at {file}:{}",
-            port.port, place.line
-        ));
-    }
-    Err(failure)
-}
 
 /// Writes the generated files and says which of them are others now.
 fn write_rendered(context: &Context, project: &Project) -> Result<(), Failure> {

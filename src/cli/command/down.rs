@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cli::context::Context;
-use crate::cli::{CommandResult, ExitCode, Failure, consent};
+use crate::cli::{CommandResult, ExitCode, Failure, consent, obstacles};
 use crate::compose::labels;
 use crate::exec::{ApplyOptions, CANCEL_PATIENCE, CancelRequest};
 use crate::plan::{DownOptions, Note, Plan};
 use crate::reconcile::{Planned, Session};
 use crate::store::Journal;
 
-use super::apply::{finish, perform, refuse_blocked};
+use super::apply::{finish, perform};
 use super::plan::plan_text;
 
 /// Stops and removes the stack's containers and networks. Volumes stay unless `--volumes` says so.
@@ -52,7 +52,7 @@ pub(crate) async fn run(context: &Context, args: &Args) -> CommandResult {
             .data(plan_text(context, &project, &planned.plan))?;
     }
     refuse_namesakes(&planned.plan)?;
-    refuse_blocked(&planned.plan, "changed")?;
+    obstacles::refuse(obstacles::at_the_engine(&planned.plan), "changed")?;
     let agreed = consent::unconsented(&planned.plan, &[]);
     if args.volumes && !args.yes && !planned.plan.is_empty() {
         consent::ask(&context.ui, &planned.plan, true, &[])?;
@@ -60,7 +60,7 @@ pub(crate) async fn run(context: &Context, args: &Args) -> CommandResult {
     // The runs first: a task whose service goes away would count as failed, and be tried again.
     if cancel_runs(context, &session).await? {
         planned = session.plan_down(&options).await?;
-        refuse_blocked(&planned.plan, "changed")?;
+        obstacles::refuse(obstacles::at_the_engine(&planned.plan), "changed")?;
         if !args.yes {
             // What came to light only now was not agreed to.
             consent::ask(&context.ui, &planned.plan, true, &agreed)?;

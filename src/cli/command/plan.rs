@@ -4,11 +4,9 @@ use std::path::PathBuf;
 
 use crate::cli::context::Context;
 use crate::cli::plan_args::PlanArgs;
-use crate::cli::{CommandResult, ExitCode, plan_json, saved_plan};
+use crate::cli::{CommandResult, ExitCode, obstacles, plan_json, saved_plan};
 use crate::plan::{self, Plan, TextOptions};
 use crate::reconcile::Project;
-
-use super::apply::refuse_blocked;
 
 /// Shows, field by field, what differs between stack.toml and what runs. Changes nothing.
 #[derive(Debug, Clone, clap::Args)]
@@ -45,7 +43,7 @@ pub(crate) async fn run(context: &Context, args: &Args) -> CommandResult {
             .data(plan_text(context, &project, &planned.plan))?;
     }
     if let Some(path) = &args.out {
-        refuse_blocked(&planned.plan, "saved")?;
+        obstacles::refuse(obstacles::at_the_engine(&planned.plan), "saved")?;
         saved_plan::save(context, &project, &session, &options, &planned, path)?;
         let path = path.display();
         context.ui.words(format!(
