@@ -123,6 +123,14 @@ impl ContainerId {
     }
 }
 
+impl ImageId {
+    /// Returns the first twelve digits, as Docker prints ids.
+    pub fn short(&self) -> &str {
+        let digits = self.0.strip_prefix("sha256:").unwrap_or(&self.0);
+        digits.get(..12).unwrap_or(digits)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

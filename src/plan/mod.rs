@@ -18,6 +18,7 @@ mod planner;
 mod ports;
 mod protocol;
 mod rare;
+mod retag;
 mod saved;
 mod slots;
 mod step;

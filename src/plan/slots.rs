@@ -369,7 +369,8 @@ impl<'a> Planner<'a> {
         let change = &mut self.changes[slot.change];
         (change.verdict, change.reasons) = (verdict, reasons);
         if !only_missing {
-            change.fields.clone_from(&slot.difference.fields);
+            change.fields = super::retag::image_moved(slot).into_iter().collect();
+            change.fields.extend(slot.difference.fields.iter().cloned());
             self.restart_with_dependency(slot, definition, before);
         }
         self.tell(slot);

@@ -17,12 +17,12 @@ fn options() -> PlanOptions {
     }
 }
 
-async fn diff(world: &World, stack: &Stack<Resolved>) -> Plan {
+pub(crate) async fn diff(world: &World, stack: &Stack<Resolved>) -> Plan {
     let observed = world.engine.observe(&compose::scope(stack)).await.unwrap();
     plan::diff(stack, &observed, &options())
 }
 
-async fn perform(world: &World, plan: &Plan) -> ApplyReport {
+pub(crate) async fn perform(world: &World, plan: &Plan) -> ApplyReport {
     let (progress, mut events) = tokio::sync::mpsc::channel(64);
     let read = async { while events.recv().await.is_some() {} };
     let engine: Arc<dyn Engine> = Arc::new(world.engine.clone());
@@ -32,7 +32,7 @@ async fn perform(world: &World, plan: &Plan) -> ApplyReport {
 }
 
 /// Applies, and makes sure that nothing is left to do.
-async fn converge(world: &World, stack: &Stack<Resolved>) {
+pub(crate) async fn converge(world: &World, stack: &Stack<Resolved>) {
     let report = perform(world, &diff(world, stack).await).await;
     assert!(report.is_success(), "{report:#?}");
     let again = diff(world, stack).await;

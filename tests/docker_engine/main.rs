@@ -9,6 +9,7 @@
 mod applies;
 mod binary;
 mod fields;
+mod images;
 mod lifecycle;
 mod look;
 #[path = "../stack_text/mod.rs"]

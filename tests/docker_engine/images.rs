@@ -1,0 +1,110 @@
+//! Images at a real engine: tags that move.
+
+use crate::applies::{converge, diff, perform};
+use crate::stack_text::stack;
+use crate::support::{BUSYBOX, docker};
+use crate::world::World;
+use stackgen::plan::Verdict;
+
+/// Images that a test made; removed with it.
+struct Images(Vec<String>);
+
+impl Images {
+    /// Makes another image than busybox and returns its name.
+    fn commit(&mut self, world: &World, tag: &str) -> String {
+        let seed = world.project.of(&format!("seed-{tag}"));
+        let name = format!("{}:{tag}", world.project.name);
+        assert!(
+            docker(&["create", "--name", &seed, BUSYBOX])
+                .status
+                .success()
+        );
+        let change = format!("ENV ROUND={tag}");
+        assert!(
+            docker(&["commit", "-c", &change, &seed, &name])
+                .status
+                .success()
+        );
+        assert!(docker(&["rm", &seed]).status.success());
+        self.0.push(name.clone());
+        name
+    }
+
+    fn tag(&mut self, from: &str, to: &str) {
+        assert!(docker(&["tag", from, to]).status.success());
+        self.0.push(to.to_owned());
+    }
+}
+
+impl Drop for Images {
+    fn drop(&mut self) {
+        for name in &self.0 {
+            docker(&["rmi", "-f", name]);
+        }
+    }
+}
+
+fn id_of(what: &str) -> String {
+    let output = docker(&["inspect", "-f", "{{.Id}}", what]);
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+#[tokio::test]
+async fn a_tag_that_was_moved_is_shown_by_field_and_replaces_its_containers_alone() {
+    let Some(world) = World::new("retag") else {
+        return;
+    };
+    let mut images = Images(Vec::new());
+    let (one, two) = (images.commit(&world, "one"), images.commit(&world, "two"));
+    let current = format!("{}:current", world.project.name);
+    images.tag(&one, &current);
+    let text = format!(
+        r#"
+[stack]
+name = "{}"
+[defaults.service]
+init = true
+pull_policy = "never"
+command = ["sleep", "600"]
+[services.web]
+image = "{current}"
+[services.other]
+image = "{one}"
+"#,
+        world.project.name
+    );
+    let shop = stack(&text);
+    converge(&world, &shop).await;
+    let (web, other) = (world.project.of("web-1"), world.project.of("other-1"));
+    let before = (id_of(&web), id_of(&other));
+    images.tag(&two, &current);
+    let plan = diff(&world, &shop).await;
+    assert_eq!(plan.change_count(), 1, "{plan:#?}");
+    let changes = plan.changes.iter();
+    let mut changes = changes.filter(|change| change.verdict == Verdict::Recreate);
+    let change = changes.next().unwrap();
+    assert_eq!(change.resource.to_string(), "service:web:1");
+    let short = |image: &str| id_of(image)["sha256:".len()..][..12].to_owned();
+    let shown: Vec<String> = change
+        .fields
+        .iter()
+        .map(|field| {
+            let side = |side: &Option<stackgen::plan::Shown>| side.as_ref().unwrap().to_string();
+            format!("{} {} → {}", field.path, side(&field.old), side(&field.new))
+        })
+        .collect();
+    let expected = format!(
+        "image {current} ({}) → {current} ({})",
+        short(&one),
+        short(&two)
+    );
+    assert_eq!(shown, [expected]);
+    let report = perform(&world, &plan).await;
+    assert!(report.is_success(), "{report:#?}");
+    assert!(diff(&world, &shop).await.is_empty());
+    assert_ne!(id_of(&web), before.0);
+    assert_eq!(id_of(&other), before.1);
+    let format = "{{.Image}}";
+    let runs = docker(&["inspect", "-f", format, &web]).stdout;
+    assert_eq!(String::from_utf8_lossy(&runs).trim(), id_of(&two));
+}
