@@ -6,7 +6,7 @@
 use std::sync::{Arc, Mutex};
 
 use stackgen::engine::docker::DockerEngine;
-use stackgen::engine::{Engine, EngineError, Performed};
+use stackgen::engine::{ActionProgress, Engine, EngineError, Performed, PullProgress};
 use stackgen::model::{ContainerId, ImageReference};
 use stackgen::plan::{Action, ContainerRef};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -146,6 +146,46 @@ async fn a_pull_that_fails_half_way_names_the_image() {
         other => panic!("{other:?}"),
     }
     assert!(server.last().starts_with("POST /v1.41/images/create"));
+}
+
+#[tokio::test]
+async fn a_pull_tells_how_far_it_is() {
+    let lines = [
+        r#"{"status":"Pulling from a/b","id":"1"}"#,
+        r#"{"status":"Already exists","progressDetail":{},"id":"aa"}"#,
+        r#"{"status":"Downloading","progressDetail":{"current":5,"total":9},"id":"bb"}"#,
+        r#"{"status":"Pull complete","progressDetail":{},"id":"bb"}"#,
+        r#"{"status":"Digest: sha256:00"}"#,
+    ];
+    let body = format!(
+        "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n{}\r\n",
+        lines.join("\r\n")
+    );
+    let body: &'static str = Box::leak(body.into_boxed_str());
+    let server = Server::new(Box::leak(Box::new([
+        ("/version", OLD),
+        ("fromImage=a%2Fb&tag=1&platform=linux%2Farm64", body),
+    ])));
+    let pull = Action::PullImage {
+        image: ImageReference::parse("a/b:1").unwrap(),
+        platform: Some("linux/arm64".to_owned()),
+    };
+    let (progress, mut told) = tokio::sync::mpsc::channel(8);
+    let engine = server.engine();
+    let done = engine.perform_telling(&pull, &progress).await;
+    assert_eq!(done, Ok(Performed::Done));
+    drop(progress);
+    let mut last = None;
+    while let Some(ActionProgress::Pull(pull)) = told.recv().await {
+        last = Some(pull);
+    }
+    let expected = PullProgress {
+        layers_done: 2,
+        layers: 2,
+        bytes_done: 9,
+        bytes: 9,
+    };
+    assert_eq!(last, Some(expected));
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@
 mod peers;
 mod support;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -310,11 +310,7 @@ fn imported(
     });
     let path = [("PATH".to_owned(), Some("/bin".to_owned()))];
     defaults.environment = path.into();
-    let image = ObservedImage {
-        id: ImageId::new(id.as_str()).expect("it is one"),
-        defaults,
-        volumes: BTreeSet::new(),
-    };
+    let image = ObservedImage::new(ImageId::new(id.as_str()).expect("it is one"), defaults);
     let observed = Observed {
         engine: EngineFacts {
             version: "20.10.24".to_owned(),

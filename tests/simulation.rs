@@ -591,9 +591,11 @@ fn engine_with_declared_volume() -> FakeEngine {
     let engine = engine();
     let image = ImageReference::parse("redis:1").unwrap();
     engine.add_image(stackgen::model::ObservedImage {
-        id: stackgen::model::ImageId::new("sha256:redis").unwrap(),
-        defaults: stackgen::model::ContainerConfig::new(image),
         volumes: ["/data".to_owned()].into(),
+        ..stackgen::model::ObservedImage::new(
+            stackgen::model::ImageId::new("sha256:redis").unwrap(),
+            stackgen::model::ContainerConfig::new(image),
+        )
     });
     engine
 }

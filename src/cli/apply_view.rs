@@ -11,6 +11,7 @@ use crate::exec::ApplyProgress;
 use crate::model::Condition;
 use crate::plan::{Action, Plan, Resource, StepId};
 
+use super::pull_lines::{PullLines, pull_words};
 use super::ui::Ui;
 
 /// How often a live line turns its sign.
@@ -31,6 +32,7 @@ struct View<'a> {
     /// Live lines, where there is a terminal to turn them on.
     live: Option<MultiProgress>,
     lines: BTreeMap<usize, ProgressBar>,
+    pulls: PullLines,
 }
 
 impl<'a> View<'a> {
@@ -41,6 +43,7 @@ impl<'a> View<'a> {
             plan,
             live: is_live.then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr())),
             lines: BTreeMap::new(),
+            pulls: PullLines::default(),
         }
     }
 
@@ -53,6 +56,14 @@ impl<'a> View<'a> {
             ApplyProgress::Waiting { step, seen } => {
                 let words = format!("{}: {seen}", doing(self.action(*step)));
                 self.tell_live(self.change_of(*step), words);
+            }
+            ApplyProgress::Pulling { step, pull, .. } => {
+                let change = self.change_of(*step);
+                if self.live.is_some() {
+                    self.tell_live(change, pull_words(pull));
+                } else if let Some(words) = self.pulls.words(change, pull) {
+                    self.tell(change, &words, false);
+                }
             }
             ApplyProgress::Done { step, took } => self.done(*step, *took),
             ApplyProgress::Failed { step, message } => {

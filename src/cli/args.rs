@@ -7,7 +7,7 @@ use clap::{Arg, ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser, S
 use super::Color;
 use super::command::{
     apply, check, completions, dag, down, exec, explain, graph, import, init, logs, man, plan,
-    render, schema, sockets, status, watch,
+    pull, render, schema, sockets, status, watch,
 };
 use super::help::with_words;
 
@@ -75,6 +75,8 @@ pub enum Command {
     Plan(plan::Args),
     /// Make what runs be as stack.toml says.
     Apply(apply::Args),
+    /// Pull the images of services.
+    Pull(pull::Args),
     /// Stop and remove what apply made; volumes stay unless asked for.
     Down(down::Args),
     /// Follow the files and the engine, repair drift, run the schedules.

@@ -48,6 +48,19 @@ impl Failure {
     }
 }
 
+/// Returns what to do about an image that cannot be pulled.
+pub(crate) fn no_image_hint(image: &str) -> String {
+    let login = match image.split_once('/') {
+        Some((host, _)) if host.contains(['.', ':']) || host == "localhost" => {
+            format!("docker login {host}")
+        }
+        _ => "docker login".to_owned(),
+    };
+    format!(
+        "check its name and tag, `{login}` if the registry asks for it, build or load {image} on this engine, or name another image"
+    )
+}
+
 impl From<io::Error> for Failure {
     /// Output that nobody reads any more ends a command quietly.
     fn from(error: io::Error) -> Self {
@@ -64,9 +77,9 @@ impl From<EngineError> for Failure {
         let failure = |code| Self::new(code, error.to_string());
         match &error {
             EngineError::Unreachable { hint, .. } => failure(ExitCode::Unreachable).hint(hint),
-            EngineError::NoImage { image, .. } => failure(ExitCode::Failed).hint(format!(
-                "build or load {image} on this engine, or name another image in stack.toml"
-            )),
+            EngineError::NoImage { image, .. } => {
+                failure(ExitCode::Failed).hint(no_image_hint(image))
+            }
             EngineError::Socket {
                 command: Some(command),
                 ..

@@ -10,7 +10,7 @@ const GROUPS: [(&str, &[&str]); 5] = [
         "Look",
         &["check", "plan", "status", "logs", "graph", "explain"],
     ),
-    ("Make it so", &["render", "apply", "watch", "down"]),
+    ("Make it so", &["render", "pull", "apply", "watch", "down"]),
     ("Work in it", &["exec", "dag", "sockets"]),
     ("Set up", &["schema", "completions", "man", "help"]),
 ];
@@ -54,7 +54,12 @@ const EXAMPLES: &[(&str, &[&str])] = &[
             "stackgen apply web --no-deps",
             "stackgen apply -y --prune",
             "stackgen apply ./p.plan     # exactly the plan that was saved",
+            "stackgen apply --pull always   # the newest images first",
         ],
+    ),
+    (
+        "pull",
+        &["stackgen pull", "stackgen pull web --include-deps"],
     ),
     ("down", &["stackgen down", "stackgen down --volumes"]),
     (

@@ -26,6 +26,7 @@ mod obstacles;
 mod origin_view;
 mod plan_args;
 pub mod plan_json;
+mod pull_lines;
 mod saved_plan;
 mod source_line;
 mod status_view;

@@ -41,6 +41,9 @@ const REFUSED: [(&str, &str); 2] = [
     ),
 ];
 
+/// Why a pull policy that there is none of is refused.
+const NO_POLICY: &str = "there is no such policy: missing, always, never, build, daily, weekly, every_TIME, or refresh with pull_refresh_after";
+
 /// Something that cannot be applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Beyond {
@@ -69,6 +72,9 @@ pub fn beyond_engine(stack: &Stack<Resolved>, service: &ServiceName) -> Vec<Beyo
     if options.image.is_none() && definition.more.contains_key("build") {
         let why = "building comes later; build it with docker compose and name it by image";
         found.push(beyond("build", why));
+    }
+    if super::pull_policy(definition).is_none() {
+        found.push(beyond("pull_policy", NO_POLICY));
     }
     add(&mut found, &definition.more);
     for mount in &options.volumes {

@@ -15,6 +15,7 @@ mod names;
 mod network;
 mod objects;
 mod ownership;
+mod pull_policy;
 mod rare;
 mod versions;
 
@@ -27,4 +28,5 @@ pub use mounts::socket_target;
 pub use names::*;
 pub use objects::*;
 pub use ownership::*;
+pub use pull_policy::*;
 pub use versions::*;

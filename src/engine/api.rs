@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use jiff::Timestamp;
+use tokio::sync::mpsc;
 
 use crate::model::{ContainerId, EngineFacts, Observed, ObservedContainer, Scope};
 use crate::plan::{Action, ContainerRef};
@@ -43,6 +44,13 @@ pub trait Engine: Send + Sync + 'static {
     /// A start of what runs, a stop of what does not and a removal of what is gone succeed.
     fn perform<'a>(&'a self, action: &'a Action) -> BoxFuture<'a, Result<Performed, EngineError>>;
 
+    /// Performs one action as [`Engine::perform`] does, and tells on `progress` how one that takes long goes. Nobody has to listen.
+    fn perform_telling<'a>(
+        &'a self,
+        action: &'a Action,
+        progress: &'a mpsc::Sender<ActionProgress>,
+    ) -> BoxFuture<'a, Result<Performed, EngineError>>;
+
     /// Returns what happens from now on to containers, networks and volumes, without health probes and execs. The stream ends when the
     /// connection breaks; whoever reads it looks again at everything and calls this again. It is subscribed when the future
     /// is ready: what happens after that is in the stream.
@@ -73,6 +81,26 @@ pub enum Performed {
     Created(ContainerId),
     /// Nothing had to be done: it was so already.
     WasSo,
+}
+
+/// How far an action is that takes long.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ActionProgress {
+    /// An image is being pulled.
+    Pull(PullProgress),
+}
+
+/// How far the pull of an image is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PullProgress {
+    /// Layers that are here and unpacked, those that were here before too.
+    pub layers_done: usize,
+    /// Layers of the image, as far as they are known.
+    pub layers: usize,
+    /// Bytes that were fetched.
+    pub bytes_done: u64,
+    /// Bytes that are to be fetched, as far as the registry has said; it grows while layers begin.
+    pub bytes: u64,
 }
 
 /// Something that happened at the engine. A hint: the truth is what inspect says.

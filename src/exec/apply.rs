@@ -8,12 +8,13 @@ use tokio::sync::mpsc;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
 
-use crate::engine::Engine;
+use crate::engine::{ActionProgress, Engine, PullProgress};
+use crate::model::ImageReference;
 use crate::plan::{Action, Plan, StepId};
 
 use super::Stop;
 use super::hints::Hints;
-use super::perform::{StepFailure, perform, take_back};
+use super::perform::{StepFailure, perform, perform_telling, take_back};
 use super::wait::{Wait, wait};
 
 /// How a plan is performed.
@@ -48,6 +49,15 @@ pub enum ApplyProgress {
         step: StepId,
         /// What was seen.
         seen: String,
+    },
+    /// A step pulls an image, and is so far.
+    Pulling {
+        /// The step.
+        step: StepId,
+        /// The image.
+        image: ImageReference,
+        /// How far it is.
+        pull: PullProgress,
     },
     /// A step was done.
     Done {
@@ -252,7 +262,11 @@ impl Apply<'_> {
         let is_wanted = if self.stop.gently.is_cancelled() {
             self.is_open(step.change)
         } else {
-            !self.any_failed() || self.has_begun(step.change) || !step.action.mutates()
+            // One image that cannot be had says nothing of the others, and all that cannot be had are told at once.
+            !self.any_failed()
+                || self.has_begun(step.change)
+                || !step.action.mutates()
+                || step.action.brings_image()
         };
         is_wanted && self.has_room(&step.action)
     }
@@ -362,14 +376,20 @@ impl Apply<'_> {
             });
             return;
         }
-        let is_pull = matches!(action, Action::PullImage { .. });
+        if let Action::PullImage { image, .. } = &action {
+            let (image, progress) = (image.clone(), self.progress.clone());
+            self.spawn(Piece::Step(id), async move {
+                // A call that changes something is never torn off, since nobody would know what became of it; a pull may be.
+                let result = tokio::select! {
+                    result = pull(engine.as_ref(), &action, id, image, progress) => result,
+                    () = now.cancelled() => Err(StepFailure::cancelled()),
+                };
+                Ended::Step(id, result)
+            });
+            return;
+        }
         self.spawn(Piece::Step(id), async move {
-            // A call that changes something is never torn off, since nobody would know what became of it; a pull may be.
-            let result = tokio::select! {
-                result = perform(engine.as_ref(), &action) => result,
-                () = now.cancelled(), if is_pull => Err(StepFailure::cancelled()),
-            };
-            Ended::Step(id, result)
+            Ended::Step(id, perform(engine.as_ref(), &action).await)
         });
     }
 
@@ -519,6 +539,32 @@ impl Apply<'_> {
             stopped: self.stop.gently.is_cancelled() || self.stop.now.is_cancelled(),
         }
     }
+}
+
+/// How much of what an engine tells may wait to be passed on.
+const TOLD_AHEAD: usize = 16;
+
+/// Pulls an image and passes on how far it is.
+async fn pull(
+    engine: &dyn Engine,
+    action: &Action,
+    step: StepId,
+    image: ImageReference,
+    progress: mpsc::Sender<ApplyProgress>,
+) -> Result<(), StepFailure> {
+    let (sender, mut told) = mpsc::channel(TOLD_AHEAD);
+    // The sender ends with the work, and so does what is passed on.
+    let work = async move { perform_telling(engine, action, Some(&sender)).await };
+    let pass_on = async {
+        while let Some(ActionProgress::Pull(pull)) = told.recv().await {
+            let image = image.clone();
+            let _ = progress
+                .send(ApplyProgress::Pulling { step, image, pull })
+                .await;
+        }
+    };
+    let (result, ()) = tokio::join!(work, pass_on);
+    result
 }
 
 /// Returns whether what a step does may be in effect: it was done, or it failed and taking it back does no harm where it was not.

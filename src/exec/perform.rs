@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use tokio::sync::mpsc;
+
 use crate::compose::labels;
-use crate::engine::{Engine, EngineError};
+use crate::engine::{ActionProgress, Engine, EngineError, Performed};
 use crate::model::{ContainerStatus, NetworkSpec, ObservedContainer, ProjectName, Scope};
 use crate::plan::{Action, ContainerRef};
 
@@ -35,7 +37,16 @@ impl StepFailure {
 
 /// Performs an action. Where the answer was lost, looks whether it took effect, and does it once more only if it did not.
 pub(super) async fn perform(engine: &dyn Engine, action: &Action) -> Result<(), StepFailure> {
-    let Err(error) = engine.perform(action).await else {
+    perform_telling(engine, action, None).await
+}
+
+/// Performs an action as [`perform`] does, and tells how it goes.
+pub(super) async fn perform_telling(
+    engine: &dyn Engine,
+    action: &Action,
+    progress: Option<&mpsc::Sender<ActionProgress>>,
+) -> Result<(), StepFailure> {
+    let Err(error) = call(engine, action, progress).await else {
         return Ok(());
     };
     let is_lost = matches!(
@@ -48,13 +59,24 @@ pub(super) async fn perform(engine: &dyn Engine, action: &Action) -> Result<(), 
     if is_lost && took_effect(engine, action).await == Some(true) {
         return Ok(());
     }
-    match engine.perform(action).await {
+    match call(engine, action, progress).await {
         Ok(_) => Ok(()),
         // The first call may have come through after we looked.
         Err(EngineError::Conflict { .. }) if took_effect(engine, action).await == Some(true) => {
             Ok(())
         }
         Err(error) => Err(failure(&error)),
+    }
+}
+
+async fn call(
+    engine: &dyn Engine,
+    action: &Action,
+    progress: Option<&mpsc::Sender<ActionProgress>>,
+) -> Result<Performed, EngineError> {
+    match progress {
+        Some(progress) => engine.perform_telling(action, progress).await,
+        None => engine.perform(action).await,
     }
 }
 

@@ -220,6 +220,26 @@ pub struct ObservedImage {
     pub defaults: ContainerConfig,
     /// Paths that it declares as volumes, which become anonymous ones.
     pub volumes: BTreeSet<String>,
+    /// The names by which registries know it, as `repository@sha256:…`, sorted; none where it was built, imported or loaded here.
+    pub digests: Vec<String>,
+    /// What it is made for, such as `linux/amd64`; empty where the engine does not say.
+    pub platform: String,
+    /// When it got the name that it was looked up by, as far as the engine knows.
+    pub tagged_at: Option<Timestamp>,
+}
+
+impl ObservedImage {
+    /// Returns an image of which nothing is known but its id and the defaults of its containers.
+    pub fn new(id: ImageId, defaults: ContainerConfig) -> Self {
+        Self {
+            id,
+            defaults,
+            volumes: BTreeSet::new(),
+            digests: Vec::new(),
+            platform: String::new(),
+            tagged_at: None,
+        }
+    }
 }
 
 /// A socket of the host.

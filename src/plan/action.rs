@@ -212,6 +212,11 @@ impl Action {
         !matches!(self, Self::Await { .. })
     }
 
+    /// Returns whether the action brings an image, and touches nothing that runs or is kept.
+    pub fn brings_image(&self) -> bool {
+        matches!(self, Self::PullImage { .. })
+    }
+
     /// Returns the action's name in JSON and journal: the engine call in snake case.
     pub fn name(&self) -> &'static str {
         match self {

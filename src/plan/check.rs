@@ -70,22 +70,22 @@ fn all_needs(plan: &Plan, step: &Step) -> BTreeSet<StepId> {
     all
 }
 
-/// A container is touched after all pulls only, and one that the plan makes only after it is made or has got its name.
+/// Everything is touched after all pulls only, and a container that the plan makes only after it is made or has got its name.
 fn order(plan: &Plan, step: &Step) -> Vec<String> {
     let mut messages = Vec::new();
-    let Some(container) = touched(&step.action) else {
-        return messages;
-    };
     let before = all_needs(plan, step);
     for pull in &plan.steps {
-        let is_pull = matches!(pull.action, Action::PullImage { .. });
-        if is_pull && step.action.mutates() && !before.contains(&pull.id) {
+        let changes = step.action.mutates() && !step.action.brings_image();
+        if changes && pull.action.brings_image() && !before.contains(&pull.id) {
             messages.push(format!(
-                "it touches a container before the pull in step {}",
+                "it changes something before the image of step {} is here",
                 pull.id.0
             ));
         }
     }
+    let Some(container) = touched(&step.action) else {
+        return messages;
+    };
     if let ContainerRef::Name(name) = &container {
         let gives_name = |id: &StepId| {
             let action = &plan.steps[id.0].action;

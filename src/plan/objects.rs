@@ -1,4 +1,4 @@
-//! Networks, volumes, sockets and images.
+//! Networks, volumes and sockets.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,8 +8,8 @@ use crate::compose::{
 };
 use crate::key_path;
 use crate::model::{
-    Grant, ImageReference, IpamPoolSpec, KeyPath, NetworkName, NetworkSpec, ObservedNetwork,
-    ObservedSocket, ServiceName, SocketName, VolumeName,
+    Grant, IpamPoolSpec, KeyPath, NetworkName, NetworkSpec, ObservedNetwork, ObservedSocket,
+    ServiceName, SocketName, VolumeName,
 };
 
 use super::planner::Planner;
@@ -315,48 +315,6 @@ impl Planner<'_> {
                 services: users,
                 gid,
             });
-        }
-    }
-
-    /// Plans the pulls of the images that new containers need. Every pull comes before the first touch of a container, so that a missing
-    /// image leaves everything as it is.
-    pub(super) fn plan_pulls(&mut self, needed: &[(ServiceName, ImageReference)]) {
-        let mut seen: BTreeSet<(String, Option<String>)> = BTreeSet::new();
-        for (service, image) in needed {
-            let Some(options) = self.stack.service(service).map(|it| &it.container) else {
-                continue;
-            };
-            let policy = options.pull_policy.as_deref().unwrap_or("missing");
-            // What was not asked for is not known to be missing.
-            let is_missing = matches!(self.observed.images.get(image), Some(None));
-            let platform = options.platform.clone();
-            if !(is_missing || policy == "always")
-                || !seen.insert((image.to_string(), platform.clone()))
-            {
-                continue;
-            }
-            if matches!(policy, "never" | "build") {
-                let (image, service) = (image.to_string(), service.clone());
-                self.notes.push(Note::ImageMissing { image, service });
-                continue;
-            }
-            let reason = if is_missing {
-                Reason::Missing
-            } else {
-                Reason::Forced
-            };
-            let change = self.change(
-                Resource::Image(image.to_string()),
-                Verdict::Create,
-                vec![reason],
-                Summary::default(),
-            );
-            let action = Action::PullImage {
-                image: image.clone(),
-                platform,
-            };
-            let step = self.step(change, action, [], Vec::new());
-            self.pulls.insert(step);
         }
     }
 }

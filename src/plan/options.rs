@@ -37,6 +37,20 @@ pub struct PlanOptions {
     pub destroy: Vec<VolumeName>,
     /// Whether containers are replaced even where nothing differs.
     pub force_recreate: bool,
+    /// Which images the plan pulls.
+    pub pull: Pull,
+}
+
+/// Which images a plan pulls for the containers that it makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Pull {
+    /// Those that are missing, and those whose policy says always.
+    #[default]
+    ByPolicy,
+    /// Those that are missing: what is to be refreshed was pulled before, by [`refresh`](super::refresh).
+    Missing,
+    /// None; a missing one blocks the plan.
+    Never,
 }
 
 impl Default for PlanOptions {
@@ -54,6 +68,7 @@ impl Default for PlanOptions {
             compose: ComposeGeneration::default(),
             destroy: Vec::new(),
             force_recreate: false,
+            pull: Pull::ByPolicy,
         }
     }
 }

@@ -203,7 +203,8 @@ impl<'a> Planner<'a> {
         self.index.containers_of(service.as_str()).to_vec()
     }
 
-    pub(super) fn finish(self) -> Plan {
+    pub(super) fn finish(mut self) -> Plan {
+        self.images_first();
         let running = self.stack.services().keys().filter(|service| {
             let containers = self.containers_of(service);
             containers.iter().any(|(_, container)| is_up(container))

@@ -12,6 +12,7 @@ pub mod daemon;
 mod dag_status;
 mod error;
 mod holder;
+mod images;
 mod ports;
 mod preflight;
 mod project;

@@ -16,11 +16,12 @@ use futures_util::stream::BoxStream;
 use stackgen::compose::labels;
 use stackgen::engine::fake::FakeEngine;
 use stackgen::engine::{
-    Engine, EngineError, EngineEvent, ExecSession, ExecSpec, ExecState, LogChunk, LogOptions,
-    Performed,
+    ActionProgress, Engine, EngineError, EngineEvent, ExecSession, ExecSpec, ExecState, LogChunk,
+    LogOptions, Performed,
 };
 use stackgen::model::{EngineFacts, Observed, ObservedContainer, Scope};
 use stackgen::plan::{Action, ContainerRef};
+use tokio::sync::mpsc;
 
 type Labels = BTreeMap<String, String>;
 
@@ -132,6 +133,13 @@ impl Guarded {
         }
     }
 
+    fn look_at(&self, action: &Action) {
+        if !self.is_ours(action) {
+            let call = format!("{} {action:?}", action.name());
+            self.touched.lock().unwrap().push(call);
+        }
+    }
+
     fn owns(&self, container: &ContainerRef) -> bool {
         // The fake one answers at once.
         let found = self.engine.inspect(container).now_or_never();
@@ -178,11 +186,20 @@ impl Engine for Guarded {
 
     fn perform<'a>(&'a self, action: &'a Action) -> BoxFuture<'a, Result<Performed, EngineError>> {
         async move {
-            if !self.is_ours(action) {
-                let call = format!("{} {action:?}", action.name());
-                self.touched.lock().unwrap().push(call);
-            }
+            self.look_at(action);
             self.engine.perform(action).await
+        }
+        .boxed()
+    }
+
+    fn perform_telling<'a>(
+        &'a self,
+        action: &'a Action,
+        progress: &'a mpsc::Sender<ActionProgress>,
+    ) -> BoxFuture<'a, Result<Performed, EngineError>> {
+        async move {
+            self.look_at(action);
+            self.engine.perform_telling(action, progress).await
         }
         .boxed()
     }

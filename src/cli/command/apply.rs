@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 use crate::cli::context::{Context, usage};
+use crate::cli::failure::no_image_hint;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::plan_args::PlanArgs;
 use crate::cli::ui::{ERROR, styled};
@@ -19,6 +20,7 @@ use crate::stackfile::Concern;
 use crate::store::Change;
 
 use super::plan::plan_text;
+use super::pull::before_plan;
 use super::render::left_over;
 
 /// Renders, shows the plan, asks where something is interrupted or lost, performs it and waits until every service is well.
@@ -38,6 +40,9 @@ pub struct Args {
     /// Agree to the loss of this volume's data; one by one.
     #[arg(long, value_name = "volume:NAME")]
     pub destroy: Vec<String>,
+    /// Pull images by this policy instead of those in stack.toml.
+    #[arg(long, value_name = "WHEN")]
+    pub pull: Option<super::pull::When>,
     /// Work on at most so many things at once.
     #[arg(long, value_name = "N")]
     pub parallel: Option<usize>,
@@ -47,7 +52,7 @@ pub(crate) async fn run(context: &Context, args: &Args) -> CommandResult {
     let Some(path) = saved_plan::named(context, &args.services) else {
         return apply(context, args, None).await;
     };
-    if args.plan.is_any_given() {
+    if args.plan.is_any_given() || args.pull.is_some() {
         return Err(saved_plan::decided());
     }
     let saved = saved_plan::read(&path)?;
@@ -70,7 +75,7 @@ async fn apply(
             .plan
             .options(context.services(&session, &args.services)?),
     };
-    let options = PlanOptions {
+    let mut options = PlanOptions {
         destroy: destroyed(args)?,
         ..options
     };
@@ -86,6 +91,7 @@ async fn apply(
         }
         None => {
             write_rendered(context, &project)?;
+            options.pull = before_plan(context, &session, &options, args.pull).await?;
             session.plan(&options).await?
         }
     };
@@ -280,9 +286,7 @@ pub(crate) fn failure_lines(plan: &Plan, report: &ApplyReport) -> Vec<String> {
         details.dedup();
         lines.extend(details.iter().map(|detail| format!("    {detail}")));
         if let Action::PullImage { image, .. } = &step.action {
-            lines.push(format!(
-                "    help: build or load {image} on this engine, or name another image; no container was touched for it"
-            ));
+            lines.push(format!("    help: {}", no_image_hint(image.as_str())));
         }
     }
     let waiting = never_started(plan, report);

@@ -13,6 +13,7 @@ pub(super) mod init;
 pub(super) mod logs;
 pub(super) mod man;
 pub(super) mod plan;
+pub(super) mod pull;
 pub(super) mod render;
 pub(super) mod schema;
 pub(super) mod sockets;

@@ -5,6 +5,7 @@
 mod base64;
 mod container;
 mod create;
+mod credentials;
 mod events;
 mod failure;
 mod host;
@@ -13,6 +14,7 @@ mod mounts;
 mod observe;
 mod perform;
 mod pull;
+mod pull_progress;
 mod rare;
 mod resources;
 mod streams;
@@ -30,7 +32,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use http_body_util::BodyExt;
 use hyper::Method;
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, mpsc};
 
 use crate::model::{EngineFacts, Observed, ObservedContainer, Scope};
 use crate::plan::{Action, ContainerRef};
@@ -38,8 +40,8 @@ use crate::plan::{Action, ContainerRef};
 use self::host::Surroundings;
 use self::transport::{Target, Transport};
 use super::{
-    CALL_TIMEOUT, Engine, EngineError, EngineEvent, ExecSession, ExecSpec, ExecState, LogChunk,
-    LogOptions, Performed,
+    ActionProgress, CALL_TIMEOUT, Engine, EngineError, EngineEvent, ExecSession, ExecSpec,
+    ExecState, LogChunk, LogOptions, Performed,
 };
 
 /// The newest API version that this room was written for; a newer engine is spoken to in this one.
@@ -240,7 +242,15 @@ impl Engine for DockerEngine {
     }
 
     fn perform<'a>(&'a self, action: &'a Action) -> BoxFuture<'a, Result<Performed, EngineError>> {
-        self.perform_action(action).boxed()
+        self.perform_action(action, None).boxed()
+    }
+
+    fn perform_telling<'a>(
+        &'a self,
+        action: &'a Action,
+        progress: &'a mpsc::Sender<ActionProgress>,
+    ) -> BoxFuture<'a, Result<Performed, EngineError>> {
+        self.perform_action(action, Some(progress)).boxed()
     }
 
     fn events(

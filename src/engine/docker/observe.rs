@@ -340,10 +340,17 @@ impl DockerEngine {
             })?;
         let config = found.config.unwrap_or_default();
         let (defaults, volumes) = container::image_defaults(image.clone(), config);
+        let mut digests = found.repo_digests.unwrap_or_default();
+        digests.sort();
+        let platform = [found.os, found.architecture, found.variant];
+        let platform: Vec<String> = platform.into_iter().filter_map(filled).collect();
+        let tagged_at = found.metadata.and_then(|metadata| metadata.last_tag_time);
         Ok(Some(ObservedImage {
-            id,
-            defaults,
             volumes,
+            digests,
+            platform: platform.join("/"),
+            tagged_at: tagged_at.and_then(|text| text.parse().ok()),
+            ..ObservedImage::new(id, defaults)
         }))
     }
 }

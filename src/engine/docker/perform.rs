@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::Method;
+use tokio::sync::mpsc;
 
-use crate::engine::{CALL_TIMEOUT, EngineError, Performed, sockets};
+use crate::engine::{ActionProgress, CALL_TIMEOUT, EngineError, Performed, sockets};
 use crate::model::{
     ContainerId, ContainerSpec, ContainerStatus, ImageId, Limits, ObservedContainer, Resolved,
     Restart,
@@ -22,14 +23,20 @@ const DEFAULT_GRACE: Duration = Duration::from_secs(10);
 const REMOVAL_POLL: Duration = Duration::from_millis(100);
 
 impl DockerEngine {
-    pub(super) async fn perform_action(&self, action: &Action) -> Result<Performed, EngineError> {
+    pub(super) async fn perform_action(
+        &self,
+        action: &Action,
+        progress: Option<&mpsc::Sender<ActionProgress>>,
+    ) -> Result<Performed, EngineError> {
         if let Some(name) = ambiguous_name(action)
             && self.look_at_container(name).await?.is_none()
         {
             return gone(action, name);
         }
         match action {
-            Action::PullImage { image, platform } => self.pull(image, platform.as_deref()).await,
+            Action::PullImage { image, platform } => {
+                self.pull(image, platform.as_deref(), progress).await
+            }
             Action::CreateNetwork(spec) => self.create_network(spec).await,
             Action::RemoveNetwork { id, name } => self.remove_network(id, name).await,
             Action::CreateVolume(spec) => self.create_volume(spec).await,

@@ -1,33 +1,34 @@
-//! Fetching images, with the credentials that `docker login` left.
+//! Fetching images.
 
-use std::path::Path;
-use std::process::Stdio;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::StreamExt;
 use hyper::Method;
-use serde_json::{Value, json};
-use tokio::io::AsyncWriteExt;
-use tokio::process::Command;
+use serde_json::Value;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
 
-use crate::engine::{CALL_TIMEOUT, EngineError, Performed};
+use crate::engine::{ActionProgress, EngineError, Performed};
 use crate::model::ImageReference;
 
 use super::DockerEngine;
-use super::{base64, escape, host, lines};
+use super::pull_progress::Layers;
+use super::{escape, lines};
 
 /// How long the engine may say nothing while it pulls.
 const SILENCE: Duration = Duration::from_secs(60);
 
-/// The key of Docker Hub in config.json.
-const HUB: &str = "https://index.docker.io/v1/";
+/// How often at most it is told how far a pull is; the engine itself writes a line for every piece of every layer.
+const TELL_EVERY: Duration = Duration::from_millis(100);
 
 impl DockerEngine {
+    /// Fetches an image. A layer that breaks off is tried again by the engine itself, as for `docker pull`, and nothing more is.
     pub(super) async fn pull(
         &self,
         image: &ImageReference,
         platform: Option<&str>,
+        progress: Option<&mpsc::Sender<ActionProgress>>,
     ) -> Result<Performed, EngineError> {
         let what = format!("pull of image {image}");
         let (repository, tag) = split(image.as_str());
@@ -39,67 +40,71 @@ impl DockerEngine {
         if let Some(platform) = platform {
             path.push_str(&format!("&platform={}", escape(platform)));
         }
-        let mut headers = Vec::new();
-        if let Some(credentials) = self.credentials(registry(repository)).await {
-            let text = base64::encode_url(credentials.to_string().as_bytes());
-            headers.push(("x-registry-auth", text));
-        }
-        let no_image = |message: String| EngineError::NoImage {
-            image: image.to_string(),
-            message,
-        };
+        let headers = self.registry_headers(repository).await;
         let body = self
             .open(&what, Method::POST, &path, &headers, Bytes::new())
             .await
-            .map_err(|error| match error {
-                EngineError::NotFound { message, .. }
-                | EngineError::Conflict { message, .. }
-                | EngineError::Refused { message, .. }
-                | EngineError::Failed { message, .. } => no_image(message),
-                other @ (EngineError::Unreachable { .. }
-                | EngineError::TimedOut { .. }
-                | EngineError::Broken { .. }
-                | EngineError::NoImage { .. }
-                | EngineError::TooOld { .. }
-                | EngineError::Socket { .. }) => other,
-            })?;
-        let mut progress = lines::values(body, self.transport.target().clone(), what.clone());
+            .map_err(|error| no_image(image, error))?;
+        let mut values = lines::values(body, self.transport.target().clone(), what.clone());
+        let mut layers = Layers::default();
+        let mut told = Instant::now();
+        let tell = |layers: &Layers| {
+            if let Some(progress) = progress {
+                // Where nobody listens or the listener is behind, the next one says it all.
+                let _ = progress.try_send(ActionProgress::Pull(layers.progress()));
+            }
+        };
         loop {
-            match tokio::time::timeout(SILENCE, progress.next()).await {
+            match tokio::time::timeout(SILENCE, values.next()).await {
                 Err(_) => {
                     return Err(EngineError::TimedOut {
                         what,
                         seconds: SILENCE.as_secs(),
                     });
                 }
-                Ok(None) => return Ok(Performed::Done),
+                Ok(None) => {
+                    tell(&layers);
+                    return Ok(Performed::Done);
+                }
                 Ok(Some(line)) => {
-                    if let Some(message) = line?.get("error").and_then(Value::as_str) {
-                        return Err(no_image(message.to_owned()));
+                    let line = line?;
+                    if let Some(message) = line.get("error").and_then(Value::as_str) {
+                        return Err(EngineError::NoImage {
+                            image: image.to_string(),
+                            message: message.to_owned(),
+                        });
+                    }
+                    if layers.take(&line) && told.elapsed() >= TELL_EVERY {
+                        tell(&layers);
+                        told = Instant::now();
                     }
                 }
             }
         }
     }
+}
 
-    /// Returns what Docker's config.json has for a registry. A helper that fails counts as none: the registry then says what it wants.
-    async fn credentials(&self, registry: &str) -> Option<Value> {
-        let folder = self.config_folder.as_deref()?;
-        let config = host::read_json(&folder.join("config.json"))?;
-        let helper = config
-            .get("credHelpers")
-            .and_then(|helpers| helpers.get(registry))
-            .or_else(|| config.get("credsStore"))
-            .and_then(Value::as_str);
-        match helper {
-            Some(helper) => ask_helper(Path::new(helper), registry).await,
-            None => stored(config.get("auths")?, registry),
-        }
+/// Says what a refusal of the engine means for an image.
+fn no_image(image: &ImageReference, error: EngineError) -> EngineError {
+    match error {
+        EngineError::NotFound { message, .. }
+        | EngineError::Conflict { message, .. }
+        | EngineError::Refused { message, .. }
+        | EngineError::Failed { message, .. } => EngineError::NoImage {
+            image: image.to_string(),
+            message,
+        },
+        other @ (EngineError::Unreachable { .. }
+        | EngineError::TimedOut { .. }
+        | EngineError::Broken { .. }
+        | EngineError::NoImage { .. }
+        | EngineError::TooOld { .. }
+        | EngineError::Socket { .. }) => other,
     }
 }
 
 /// Splits a reference into repository and tag or digest. Without a tag the engine would pull all of them.
-fn split(image: &str) -> (&str, &str) {
+pub(super) fn split(image: &str) -> (&str, &str) {
     if let Some((name, digest)) = image.split_once('@') {
         // A digest says more than a tag in front of it.
         let (repository, _) = split(name);
@@ -111,96 +116,21 @@ fn split(image: &str) -> (&str, &str) {
     }
 }
 
-/// Returns the key in config.json of the registry that holds a repository.
-fn registry(repository: &str) -> &str {
-    match repository.split_once('/') {
-        Some((host, _)) if host.contains(['.', ':']) || host == "localhost" => host,
-        _ => HUB,
-    }
-}
-
-/// Reads an entry of `auths`.
-fn stored(auths: &Value, registry: &str) -> Option<Value> {
-    let entry = auths
-        .get(registry)
-        .or_else(|| auths.get(format!("https://{registry}")))?;
-    let text = |key: &str| {
-        let value = entry.get(key)?.as_str()?;
-        (!value.is_empty()).then_some(value)
-    };
-    if let Some(token) = text("identitytoken") {
-        return Some(json!({"identitytoken": token, "serveraddress": registry}));
-    }
-    let decoded = String::from_utf8(base64::decode(text("auth")?)?).ok()?;
-    let (user, password) = decoded.split_once(':')?;
-    let password = password.trim_end_matches('\0');
-    Some(json!({"username": user, "password": password, "serveraddress": registry}))
-}
-
-/// Runs `docker-credential-X get`, which takes the registry on its standard input.
-async fn ask_helper(helper: &Path, registry: &str) -> Option<Value> {
-    let mut child = Command::new(format!("docker-credential-{}", helper.display()))
-        .arg("get")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .kill_on_drop(true)
-        .spawn()
-        .ok()?;
-    let mut input = child.stdin.take()?;
-    input.write_all(registry.as_bytes()).await.ok()?;
-    drop(input);
-    let output = tokio::time::timeout(CALL_TIMEOUT, child.wait_with_output())
-        .await
-        .ok()?
-        .ok()?;
-    let answer: Value = serde_json::from_slice(&output.stdout).ok()?;
-    let user = answer.get("Username")?.as_str()?;
-    let secret = answer.get("Secret")?.as_str()?;
-    Some(match user {
-        "<token>" => json!({"identitytoken": secret, "serveraddress": registry}),
-        _ => json!({"username": user, "password": secret, "serveraddress": registry}),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn references_are_split_as_the_engine_wants_them() {
-        for (image, repository, tag, key) in [
-            ("busybox", "busybox", "latest", HUB),
-            ("apache/airflow:2.10.5", "apache/airflow", "2.10.5", HUB),
-            ("host:5000/a/b", "host:5000/a/b", "latest", "host:5000"),
-            (
-                "registry.example/a/b:1",
-                "registry.example/a/b",
-                "1",
-                "registry.example",
-            ),
-            ("a:1@sha256:00", "a", "sha256:00", HUB),
-            ("localhost/a", "localhost/a", "latest", "localhost"),
+        for (image, repository, tag) in [
+            ("busybox", "busybox", "latest"),
+            ("apache/airflow:2.10.5", "apache/airflow", "2.10.5"),
+            ("host:5000/a/b", "host:5000/a/b", "latest"),
+            ("registry.example/a/b:1", "registry.example/a/b", "1"),
+            ("a:1@sha256:00", "a", "sha256:00"),
+            ("localhost/a", "localhost/a", "latest"),
         ] {
             assert_eq!(split(image), (repository, tag), "{image}");
-            assert_eq!(registry(repository), key, "{image}");
         }
-    }
-
-    #[test]
-    fn stored_credentials_are_read() {
-        let auths = json!({
-            "registry.example": {"auth": base64::encode_url(b"me:pa:ss")},
-            "https://old.test": {"identitytoken": "t"},
-            "empty.test": {},
-        });
-        let found = stored(&auths, "registry.example").unwrap();
-        assert_eq!(
-            (&found["username"], &found["password"]),
-            (&json!("me"), &json!("pa:ss"))
-        );
-        assert_eq!(stored(&auths, "old.test").unwrap()["identitytoken"], "t");
-        assert_eq!(stored(&auths, "empty.test"), None);
-        assert_eq!(stored(&auths, "other.test"), None);
     }
 }

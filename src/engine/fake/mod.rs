@@ -12,7 +12,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt, StreamExt};
-use tokio::sync::{Notify, broadcast};
+use tokio::sync::{Notify, broadcast, mpsc};
 use tokio::task::JoinSet;
 
 use crate::compose::labels::PROJECT;
@@ -23,8 +23,8 @@ use crate::model::{
 use crate::plan::{Action, ContainerRef};
 
 use super::{
-    Engine, EngineError, EngineEvent, ExecSession, ExecSpec, ExecState, LogChunk, LogOptions,
-    OutputStream, Performed,
+    ActionProgress, Engine, EngineError, EngineEvent, ExecSession, ExecSpec, ExecState, LogChunk,
+    LogOptions, OutputStream, Performed,
 };
 
 use world::{Due, World};
@@ -101,11 +101,7 @@ impl FakeEngine {
     /// Puts an image without defaults there.
     pub fn add_plain_image(&self, image: &ImageReference, id: &str) {
         let id = crate::model::ImageId::new(id).unwrap_or_else(|_| world::image_id(image));
-        self.add_image(ObservedImage {
-            id,
-            defaults: ContainerConfig::new(image.clone()),
-            volumes: Default::default(),
-        });
+        self.add_image(ObservedImage::new(id, ContainerConfig::new(image.clone())));
     }
 
     /// Takes an image away.
@@ -327,6 +323,23 @@ impl Engine for FakeEngine {
                     std::future::pending().await
                 }
             }
+        }
+        .boxed()
+    }
+
+    fn perform_telling<'a>(
+        &'a self,
+        action: &'a Action,
+        progress: &'a mpsc::Sender<ActionProgress>,
+    ) -> BoxFuture<'a, Result<Performed, EngineError>> {
+        async move {
+            if let Action::PullImage { .. } = action {
+                for progress_of_pull in world::pull_progress() {
+                    let told = ActionProgress::Pull(progress_of_pull);
+                    let _ = progress.send(told).await;
+                }
+            }
+            self.perform(action).await
         }
         .boxed()
     }

@@ -1,0 +1,296 @@
+//! Images at the fake engine: which are brought, when, and that nothing is touched before they are here.
+#![allow(
+    clippy::unwrap_used,
+    reason = "the helpers of tests are outside of #[test] functions"
+)]
+
+mod stack_text;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use stack_text::stack;
+use stackgen::compose;
+use stackgen::engine::Engine;
+use stackgen::engine::fake::FakeEngine;
+use stackgen::exec::{self, ApplyOptions, ApplyProgress, ApplyReport, StepOutcome, Stop};
+use stackgen::model::{ContainerConfig, ImageId, ImageReference, ObservedImage, Resolved, Stack};
+use stackgen::plan::{self, Plan, PlanOptions, Pull, Refresh, TextOptions};
+
+const SHOP: &str = r#"
+[stack]
+name = "shop"
+
+[services.db]
+image = "db:1"
+
+[services.web]
+image = "web:1"
+depends_on = { db = "started" }
+"#;
+
+fn image(text: &str) -> ImageReference {
+    ImageReference::parse(text).unwrap()
+}
+
+fn options() -> PlanOptions {
+    PlanOptions {
+        salt: "salt".to_owned(),
+        ..PlanOptions::default()
+    }
+}
+
+async fn diff(engine: &FakeEngine, stack: &Stack<Resolved>, options: &PlanOptions) -> Plan {
+    let observed = engine.observe(&compose::scope(stack)).await.unwrap();
+    let plan = plan::diff(stack, &observed, options);
+    assert_eq!(plan::check(&plan), vec![], "{plan:#?}");
+    plan
+}
+
+async fn perform(engine: &FakeEngine, plan: &Plan) -> (ApplyReport, Vec<ApplyProgress>) {
+    let (progress, mut events) = tokio::sync::mpsc::channel(64);
+    let mut told = Vec::new();
+    let read = async {
+        while let Some(event) = events.recv().await {
+            told.push(event);
+        }
+    };
+    let engine: Arc<dyn Engine> = Arc::new(engine.clone());
+    let (options, stop) = (ApplyOptions::default(), Stop::default());
+    let (report, ()) = tokio::join!(exec::apply(engine, plan, &options, progress, &stop), read);
+    (report, told)
+}
+
+/// Returns an engine on which `text` runs, with images `NAME:1` of these names.
+async fn running(text: &str, names: &[&str]) -> FakeEngine {
+    let engine = FakeEngine::new();
+    for name in names {
+        engine.add_plain_image(&image(name), &format!("sha256:{name}"));
+    }
+    let plan = diff(&engine, &stack(text), &options()).await;
+    let (report, _) = perform(&engine, &plan).await;
+    assert!(report.is_success(), "{report:#?}");
+    engine
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_at_all_is_touched_where_one_image_cannot_be_had() {
+    let engine = FakeEngine::new();
+    engine.offer_image(&image("web:1"));
+    let plan = diff(&engine, &stack(SHOP), &options()).await;
+    let (report, _) = perform(&engine, &plan).await;
+    assert!(!report.is_success());
+    let mut calls = engine.calls();
+    calls.sort();
+    // The other image is fetched all the same: whoever puts one right wants to know of all that are wrong.
+    assert_eq!(calls, ["pull_image db:1", "pull_image web:1"]);
+    assert_eq!(engine.network_names(), Vec::<String>::new());
+    let failed = report.outcomes.iter().filter_map(|outcome| match outcome {
+        StepOutcome::Failed { message, .. } => Some(message.as_str()),
+        _ => None,
+    });
+    assert_eq!(
+        failed.collect::<Vec<_>>(),
+        ["image db:1 is not here and cannot be pulled: no such host"]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_is_told_how_far_each_pull_is() {
+    let engine = FakeEngine::new();
+    for name in ["db:1", "web:1"] {
+        engine.offer_image(&image(name));
+    }
+    let plan = diff(&engine, &stack(SHOP), &options()).await;
+    let (report, told) = perform(&engine, &plan).await;
+    assert!(report.is_success(), "{report:#?}");
+    for name in ["db:1", "web:1"] {
+        let of_image = told.iter().filter_map(|event| match event {
+            ApplyProgress::Pulling { image, pull, .. } if image.as_str() == name => {
+                Some((pull.layers_done, pull.layers, pull.bytes_done, pull.bytes))
+            }
+            _ => None,
+        });
+        assert_eq!(
+            of_image.collect::<Vec<_>>(),
+            [(1, 2, 0, 1000), (2, 2, 1000, 1000)],
+            "{name}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tag_that_names_another_image_is_shown_by_field_and_recreates() {
+    let engine = running(SHOP, &["db:1", "web:1"]).await;
+    engine.add_plain_image(&image("web:1"), "sha256:0123456789abcdef0123");
+    let plan = diff(&engine, &stack(SHOP), &options()).await;
+    insta::assert_snapshot!(plan::text(&plan, &TextOptions::default()), @r#"
+    shop: 2 services, 1 differs from stack.toml
+
+    -/+ service web: recreate
+        image                          "web:1 (web:1)" → "web:1 (0123456789ab)"
+        why   its tag names another image now
+
+    Away      web, until the new container is up
+
+    Plan: 1 to recreate. No data is lost.
+    "#);
+    let (report, _) = perform(&engine, &plan).await;
+    assert!(report.is_success(), "{report:#?}");
+    let again = diff(&engine, &stack(SHOP), &options()).await;
+    assert!(again.is_empty(), "{again:#?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_tag_in_the_file_is_told_once() {
+    let engine = running(SHOP, &["db:1", "web:1", "web:2"]).await;
+    let text = SHOP.replace("web:1", "web:2");
+    let plan = diff(&engine, &stack(&text), &options()).await;
+    let web = plan.changes.last().unwrap();
+    let fields: Vec<String> = web.fields.iter().map(|it| it.path.to_string()).collect();
+    assert_eq!(fields, ["image"], "{web:#?}");
+}
+
+/// Returns the images that are pulled before a plan.
+fn refreshed(text: &str, engine: &FakeEngine, which: &Refresh) -> Vec<String> {
+    let stack = stack(text);
+    let observed = futures_util::FutureExt::now_or_never(engine.observe(&compose::scope(&stack)));
+    let observed = observed.unwrap().unwrap();
+    let plan = plan::refresh(&stack, &observed, &options(), which);
+    assert_eq!(plan::check(&plan), vec![], "{plan:#?}");
+    plan.steps
+        .iter()
+        .map(|step| match &step.action {
+            plan::Action::PullImage { image, .. } => image.to_string(),
+            other => panic!("{other:?}"),
+        })
+        .collect()
+}
+
+const POLICIES: &str = r#"
+[stack]
+name = "shop"
+[services.always]
+image = "always:1"
+pull_policy = "always"
+[services.built]
+image = "built:1"
+build = "."
+[services.daily]
+image = "daily:1"
+pull_policy = "daily"
+[services.half]
+image = "half:1"
+pull_policy = "every_12h"
+[services.missing]
+image = "missing:1"
+pull_policy = "missing"
+[services.never]
+image = "never:1"
+pull_policy = "never"
+[services.plain]
+image = "plain:1"
+[services.refresh]
+image = "refresh:1"
+pull_policy = "refresh"
+pull_refresh_after = "1w"
+"#;
+
+const NAMES: [&str; 8] = [
+    "always", "built", "daily", "half", "missing", "never", "plain", "refresh",
+];
+
+/// Returns an engine where every image is here and was tagged at `at`.
+fn all_here(at: Timestamp) -> FakeEngine {
+    let engine = FakeEngine::new();
+    for name in NAMES {
+        let image = image(&format!("{name}:1"));
+        let id = ImageId::new(format!("sha256:{name}")).unwrap();
+        engine.add_image(ObservedImage {
+            tagged_at: Some(at),
+            ..ObservedImage::new(id, ContainerConfig::new(image))
+        });
+    }
+    engine
+}
+
+#[test]
+fn policies_say_what_an_apply_pulls_again() {
+    let tagged: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+    let engine = all_here(tagged);
+    let after = |hours: u64, pulled: BTreeMap<String, Timestamp>| {
+        let now = tagged + Duration::from_secs(hours * 3600);
+        refreshed(POLICIES, &engine, &Refresh::ByPolicy { now, pulled })
+    };
+    assert_eq!(after(1, BTreeMap::new()), ["always:1"]);
+    assert_eq!(after(13, BTreeMap::new()), ["always:1", "half:1"]);
+    assert_eq!(
+        after(8 * 24, BTreeMap::new()),
+        ["always:1", "daily:1", "half:1", "refresh:1"]
+    );
+    // A pull that brought nothing new leaves the engine's own time as it was.
+    let pulled = tagged + Duration::from_secs(8 * 24 * 3600);
+    let pulled = BTreeMap::from([("half:1".to_owned(), pulled)]);
+    assert_eq!(
+        after(8 * 24 + 1, pulled),
+        ["always:1", "daily:1", "refresh:1"]
+    );
+    // What is missing is for the plan to pull.
+    let now = tagged;
+    let pulled = BTreeMap::new();
+    let empty = FakeEngine::new();
+    let none = refreshed(POLICIES, &empty, &Refresh::ByPolicy { now, pulled });
+    assert_eq!(none, Vec::<String>::new());
+}
+
+#[test]
+fn the_pull_command_minds_policies_as_compose_does() {
+    let engine = all_here(Timestamp::UNIX_EPOCH);
+    let asked = |ignore_buildable| {
+        let which = Refresh::Asked { ignore_buildable };
+        refreshed(POLICIES, &engine, &which).join(" ")
+    };
+    assert_eq!(
+        asked(false),
+        "always:1 built:1 daily:1 half:1 plain:1 refresh:1"
+    );
+    assert_eq!(asked(true), "always:1 daily:1 half:1 plain:1 refresh:1");
+    let missing = refreshed(POLICIES, &FakeEngine::new(), &Refresh::Missing).join(" ");
+    assert_eq!(
+        missing,
+        "always:1 daily:1 half:1 missing:1 never:1 plain:1 refresh:1"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_missing_image_that_must_not_be_pulled_blocks_the_plan() {
+    let engine = FakeEngine::new();
+    let never = PlanOptions {
+        pull: Pull::Never,
+        ..options()
+    };
+    for (text, options) in [
+        (SHOP.to_owned(), never),
+        (
+            SHOP.replace("\"db:1\"", "\"db:1\"\npull_policy = \"never\""),
+            options(),
+        ),
+    ] {
+        let plan = diff(&engine, &stack(&text), &options).await;
+        let blockers: Vec<String> = plan.blockers().map(plan::note_text).collect();
+        assert!(blockers[0].contains("db:1"), "{blockers:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_policy_that_there_is_none_of_is_refused_by_name() {
+    let text = SHOP.replace("\"db:1\"", "\"db:1\"\npull_policy = \"sometimes\"");
+    let plan = diff(&FakeEngine::new(), &stack(&text), &options()).await;
+    let blockers: Vec<String> = plan.blockers().map(plan::note_text).collect();
+    assert!(
+        blockers[0].starts_with("services.db.pull_policy: there is no such policy"),
+        "{blockers:?}"
+    );
+}
