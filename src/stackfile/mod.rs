@@ -17,6 +17,7 @@ mod layers;
 mod lint;
 mod named_variables;
 mod origin;
+mod pieces;
 mod places;
 mod problem;
 mod reading;

@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::model::{FileId, FileRole, Sources, TomlBudget};
 
 use super::tree::{Node, Site, from_toml};
-use super::{Code, Diagnostic};
+use super::{Code, Diagnostic, pieces};
 
 /// Parsers that go on after a mistake report its consequences too, so no more than this many are shown for a file.
 const SHOWN: usize = 3;
@@ -25,12 +25,20 @@ pub(super) fn parse_all(sources: &Sources, told: &mut Vec<Diagnostic>) -> Vec<(F
                 told.push(Diagnostic::error(Code::TooLarge, excess.to_string(), at));
                 continue;
             }
-            let (table, errors) = toml::de::DeTable::parse_recoverable(text);
-            tell(id, text, &errors, told);
-            parsed.push((id, from_toml(id, table)));
+            parsed.push((id, parse(id, text, told)));
         }
     }
     parsed
+}
+
+/// Parses one file.
+fn parse(file: FileId, text: &str, told: &mut Vec<Diagnostic>) -> Node {
+    if let Some(node) = pieces::parse(file, text) {
+        return node;
+    }
+    let (table, errors) = toml::de::DeTable::parse_recoverable(text);
+    tell(file, text, &errors, told);
+    from_toml(file, 0, table)
 }
 
 /// Tells what the parser found: several errors in one line, and what stands twice since its table does, are one mistake.

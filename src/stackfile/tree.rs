@@ -243,43 +243,58 @@ impl Node {
     }
 }
 
-/// Turns a parsed TOML table into a tree, and uses it up: both at once take more room than anything that comes later.
-pub(super) fn from_toml(file: FileId, table: Spanned<DeTable<'_>>) -> Node {
-    let at = Site::new(file, table.span());
-    Node::new(table_of(file, table.into_inner()), at)
+/// Turns a parsed TOML table into a tree, and uses it up: both at once take more room than anything that comes later. The text that
+/// was parsed begins at `start` in its file.
+pub(super) fn from_toml(file: FileId, start: usize, table: Spanned<DeTable<'_>>) -> Node {
+    let made = Making { file, start };
+    let at = made.site(table.span());
+    Node::new(made.table(table.into_inner()), at)
 }
 
-fn table_of(file: FileId, table: DeTable<'_>) -> Value {
-    let entries = table.into_iter().map(|(key, value)| {
-        let mut node = node_of(file, value);
-        node.key = Site::new(file, key.span());
-        (key.into_inner().into_owned(), node)
-    });
-    Value::Table(Box::new(entries.collect()))
+/// Where the text stands of which a tree is made.
+#[derive(Clone, Copy)]
+struct Making {
+    file: FileId,
+    start: usize,
 }
 
-fn node_of(file: FileId, value: Spanned<DeValue<'_>>) -> Node {
-    let at = Site::new(file, value.span());
-    let value = match value.into_inner() {
-        DeValue::String(text) => Value::Text(Text::raw(text)),
-        DeValue::Integer(number) => {
-            let (text, radix) = (number.as_str(), number.radix());
-            match i64::from_str_radix(text, radix) {
-                Ok(value) => Value::Integer {
-                    value,
-                    radix,
-                    text: text.into(),
-                },
-                Err(_) => Value::Float(text.parse().unwrap_or(f64::INFINITY)),
+impl Making {
+    fn site(self, span: Range<usize>) -> Site {
+        Site::new(self.file, span.start + self.start..span.end + self.start)
+    }
+
+    fn table(self, table: DeTable<'_>) -> Value {
+        let entries = table.into_iter().map(|(key, value)| {
+            let mut node = self.node(value);
+            node.key = self.site(key.span());
+            (key.into_inner().into_owned(), node)
+        });
+        Value::Table(Box::new(entries.collect()))
+    }
+
+    fn node(self, value: Spanned<DeValue<'_>>) -> Node {
+        let at = self.site(value.span());
+        let value = match value.into_inner() {
+            DeValue::String(text) => Value::Text(Text::raw(text)),
+            DeValue::Integer(number) => {
+                let (text, radix) = (number.as_str(), number.radix());
+                match i64::from_str_radix(text, radix) {
+                    Ok(value) => Value::Integer {
+                        value,
+                        radix,
+                        text: text.into(),
+                    },
+                    Err(_) => Value::Float(text.parse().unwrap_or(f64::INFINITY)),
+                }
             }
-        }
-        DeValue::Float(number) => Value::Float(number.as_str().parse().unwrap_or(f64::NAN)),
-        DeValue::Boolean(value) => Value::Bool(value),
-        DeValue::Datetime(date) => Value::Date(Box::new(date)),
-        DeValue::Array(items) => {
-            Value::List(items.into_iter().map(|item| node_of(file, item)).collect())
-        }
-        DeValue::Table(table) => table_of(file, table),
-    };
-    Node::new(value, at)
+            DeValue::Float(number) => Value::Float(number.as_str().parse().unwrap_or(f64::NAN)),
+            DeValue::Boolean(value) => Value::Bool(value),
+            DeValue::Datetime(date) => Value::Date(Box::new(date)),
+            DeValue::Array(items) => {
+                Value::List(items.into_iter().map(|item| self.node(item)).collect())
+            }
+            DeValue::Table(table) => self.table(table),
+        };
+        Node::new(value, at)
+    }
 }
