@@ -28,7 +28,7 @@ impl Lift for Template {
     }
 
     fn variable(before: &str, name: &str, default: &str, after: &str) -> Templated<String> {
-        Templated::Raw(raw(before, name, default, after))
+        Templated::Raw(Box::new(raw(before, name, default, after)))
     }
 }
 

@@ -131,7 +131,7 @@ impl<'a, 'n, F: Form> Reader<'_, 'a, 'n, F> {
             self.decoder.no_pairs(node, &path);
             return IndexMap::new();
         };
-        let mut environment = IndexMap::new();
+        let mut environment = IndexMap::with_capacity(table.len());
         for (name, inner) in table {
             let value = match &inner.value {
                 Value::Null if self.decoder.is_resolving => {

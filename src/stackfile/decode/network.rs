@@ -39,7 +39,8 @@ impl<'a, F: Form> Decoder<'a, F> {
             self.wrong_type(node, path, "a list of names, or a table");
             return None;
         };
-        let mut endpoints = IndexMap::new();
+        // One network is the rule, and room for four, which a map makes at first, was 700 bytes a service.
+        let mut endpoints = IndexMap::with_capacity(table.len());
         for (key, inner) in table {
             let name = self.key_name(key, inner, NetworkName::new);
             let endpoint = if inner.value == Value::Null {

@@ -384,7 +384,7 @@ impl<'a, F: Form> Decoder<'a, F> {
             self.no_pairs(node, path);
             return None;
         };
-        let mut map = IndexMap::new();
+        let mut map = IndexMap::with_capacity(table.len());
         for (key, inner) in table {
             let value = if inner.value == Value::Null {
                 Some(F::literal(String::new()))

@@ -46,7 +46,7 @@ impl<'a, F: Form> Decoder<'a, F> {
             );
             return None;
         };
-        let mut dependencies = IndexMap::new();
+        let mut dependencies = IndexMap::with_capacity(table.len());
         for (key, inner) in table {
             let name = self.key_name(key, inner, ServiceName::new);
             let dependency = self.dependency(inner, &path.join(key));
