@@ -277,6 +277,7 @@ fn container(service: &str, change: impl FnOnce(&mut ObservedContainer)) -> Obse
         addresses: BTreeMap::new(),
         network_ids: BTreeMap::new(),
         volumes: BTreeMap::new(),
+        files: BTreeMap::new(),
         beyond: Vec::new(),
     };
     change(&mut container);
@@ -324,6 +325,7 @@ fn imported(
         volumes: Vec::new(),
         images: [(id, Some(image))].into(),
         sockets: BTreeMap::new(),
+        files: BTreeMap::new(),
         unknown: Vec::new(),
     };
     let pair = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());

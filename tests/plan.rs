@@ -489,7 +489,7 @@ async fn rare_attributes_reach_the_engine_and_their_drift_is_seen() {
     gpus
     security_opt.systempaths
     volumes."/srv"
-    networks.shop_default
+    networks.default
     "#);
 }
 

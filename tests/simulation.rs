@@ -4,7 +4,13 @@
     reason = "the helpers of tests are outside of #[test] functions"
 )]
 
+#[path = "simulation/dependants.rs"]
+mod dependants;
+#[path = "simulation/files.rs"]
+mod files;
 mod guarded;
+#[path = "simulation/hooks.rs"]
+mod hooks;
 mod stack_text;
 
 use std::collections::BTreeMap;

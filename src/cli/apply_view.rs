@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 
 use crate::exec::ApplyProgress;
 use crate::model::Condition;
-use crate::plan::{Action, Plan, Resource, StepId};
+use crate::plan::{Action, CommandPurpose, Plan, Resource, StepId};
 
 use super::pull_lines::{PullLines, pull_words};
 use super::ui::Ui;
@@ -188,6 +188,12 @@ fn doing(action: &Action) -> &'static str {
         Action::StopContainer { .. } => "stopping",
         Action::RestartContainer { .. } => "restarting",
         Action::UnpauseContainer { .. } => "unpausing",
+        Action::SignalContainer { .. } => "reloading",
+        Action::RunCommand(run) => match run.purpose {
+            CommandPurpose::PostStart => "running post_start",
+            CommandPurpose::PreStop => "running pre_stop",
+            CommandPurpose::Reload => "reloading",
+        },
         Action::RenameContainer { .. } => "renaming",
         Action::UpdateContainer { .. } => "updating",
         Action::Await { condition, .. } => match condition {
@@ -223,6 +229,12 @@ fn done(action: &Action) -> Option<String> {
             Condition::Started => "running",
             Condition::Healthy => "healthy",
             Condition::Completed => "completed",
+        },
+        Action::SignalContainer { signal, .. } => return Some(format!("reloaded by {signal}")),
+        Action::RunCommand(run) => match run.purpose {
+            CommandPurpose::PostStart => "post_start done",
+            CommandPurpose::PreStop => "pre_stop done",
+            CommandPurpose::Reload => "reloaded",
         },
         Action::CopyFiles { .. } | Action::RenameContainer { .. } => return None,
     };

@@ -91,6 +91,7 @@ impl From<EngineError> for Failure {
             | EngineError::Failed { .. }
             | EngineError::TimedOut { .. }
             | EngineError::Broken { .. }
+            | EngineError::Command { .. }
             | EngineError::Socket { command: None, .. } => failure(ExitCode::Failed),
         }
     }

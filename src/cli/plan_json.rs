@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::plan::{self, FieldChange, Note, Plan, Reason, Shown};
+use crate::plan::{self, FieldChange, FileRemedy, Note, Plan, Reason, Shown};
 
-/// Returns a plan in the shape of `plan --json`. Ids are those of resources; a secret is `***` on both sides, with `secret` set.
+/// Returns a plan in the shape of `plan --json`. Ids are those of resources; a secret is `***` on both sides, with `secret` set; of a
+/// content, with `content` set, both sides say where it comes from.
 pub fn json(plan: &Plan) -> Value {
     let steps: Vec<Value> = (0..plan.changes.len()).map(|id| step(plan, id)).collect();
     json!({
@@ -45,11 +46,15 @@ fn field(field: &FieldChange) -> Value {
     let is_secret = [&field.old, &field.new]
         .into_iter()
         .any(|side| *side == Some(Shown::Secret));
+    let is_content = [&field.old, &field.new]
+        .into_iter()
+        .any(|side| matches!(side, Some(Shown::Content(_))));
     json!({
         "path": field.path.to_string(),
         "old": show(&field.old),
         "new": show(&field.new),
         "secret": is_secret,
+        "content": is_content,
     })
 }
 
@@ -58,6 +63,16 @@ fn reason(reason: &Reason) -> String {
     match reason {
         Reason::Missing => "missing".to_owned(),
         Reason::ConfigDrift { .. } => "config_drift".to_owned(),
+        Reason::ChangedByHand => "changed_by_hand".to_owned(),
+        Reason::FileChanged { remedy } => match remedy {
+            FileRemedy::Reload { .. } => "file_changed: reload".to_owned(),
+            FileRemedy::Restart {
+                is_replaced: true, ..
+            } => "file_changed: replaced".to_owned(),
+            FileRemedy::Restart { .. } => "file_changed: restart".to_owned(),
+            FileRemedy::Start => "file_changed: start".to_owned(),
+        },
+        Reason::DependencyRestarted { dependency } => format!("dependency_restarted: {dependency}"),
         Reason::ImageChanged => "image_changed".to_owned(),
         Reason::DependencyReplaced { dependency } => format!("dependency_replaced: {dependency}"),
         Reason::NotRunning { state } => format!("not_running: {state}"),

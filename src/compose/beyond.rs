@@ -19,12 +19,14 @@ const APPLIED: [&str; 10] = [
 ];
 
 /// Attributes without effect on the container that Compose makes, or that are dealt with elsewhere.
-const HARMLESS: [&str; 7] = [
+const HARMLESS: [&str; 9] = [
     "attach",
     "build",
     "credential_spec",
     "deploy",
     "develop",
+    "post_start",
+    "pre_stop",
     "pull_refresh_after",
     "volumes_from",
 ];

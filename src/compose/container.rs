@@ -10,7 +10,7 @@ use crate::model::{
 
 use super::network::{attach, default_network, namespace};
 use super::{
-    ComposeGeneration, container_name, files, files_digest, implied_dependencies, labels, mounts,
+    ComposeGeneration, FileDigests, container_name, files, implied_dependencies, labels, mounts,
     rare, service_hash,
 };
 
@@ -96,8 +96,10 @@ fn spec(
     config.group_add.sort();
     config.group_add.dedup();
     if !delivered.files.is_empty() {
-        let digest = files_digest(host.salt, &delivered.files);
-        config.labels.insert(labels::FILES.to_owned(), digest);
+        let digests = FileDigests::of_copied(host.salt, &delivered.files);
+        config
+            .labels
+            .insert(labels::FILES.to_owned(), digests.to_string());
     }
     ContainerSpec {
         name: name.to_owned(),
@@ -140,7 +142,7 @@ fn compose_labels(
 fn depends_on_label(stack: &Stack<Resolved>, service: &Service<Resolved>) -> String {
     let item = |(name, dependency): (&ServiceName, &Dependency<Resolved>)| {
         let condition = dependency.condition.compose_name();
-        format!("{name}:{condition}:{}", dependency.restart)
+        format!("{name}:{condition}:{}", dependency.on_replace.restarts())
     };
     let implied = implied_dependencies(stack, service).into_iter();
     let implied = implied.map(|(name, restart)| format!("{name}:service_started:{restart}"));

@@ -1,10 +1,9 @@
 //! Configs and secrets: those that are files of the host are mounted, the others are copied in.
 
-use sha2::{Digest, Sha256};
-
+use crate::key_path;
 use crate::model::{
-    ContainerOptions, ContentSource, FileContent, FileReference, FileSpec, MountSpec,
-    MountSpecSource, Recursive, Resolved, SecretText, Stack,
+    ContainerOptions, ContentSource, FileContent, FileReference, FileSpec, KeyPath, MountSource,
+    MountSpec, MountSpecSource, Recursive, Resolved, SecretText, Stack, clean_path,
 };
 
 /// The mode of a config or secret where none is said.
@@ -97,22 +96,98 @@ fn below(folder: &str, target: &str) -> String {
     }
 }
 
-/// Returns `SALT:HEX`, a digest of files that tells nothing about their content to whoever lacks the salt and reads labels only.
-///
-/// Every part enters with its length, so that no two lists of files give one input.
-pub fn files_digest(salt: &str, files: &[FileSpec]) -> String {
-    let mut digest = Sha256::new();
-    let mut add = |bytes: &[u8]| {
-        digest.update((bytes.len() as u64).to_be_bytes());
-        digest.update(bytes);
-    };
-    add(salt.as_bytes());
-    for file in files {
-        add(file.target.as_bytes());
-        for number in [file.uid, file.gid, file.mode] {
-            add(&number.to_be_bytes());
+/// A file that a container has by its definition: where its content comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedFile {
+    /// Its field below the service: `configs.NAME`, `secrets.NAME` or `volumes.TARGET`.
+    pub field: KeyPath,
+    /// Where its content comes from, for people: a path as from the stack's folder, `content` or `variable NAME`.
+    pub origin: String,
+    /// Whether its content is a secret.
+    pub is_secret: bool,
+}
+
+/// Returns what the file at `target` is called in stack.toml.
+pub fn named_file(
+    stack: &Stack<Resolved>,
+    options: &ContainerOptions<Resolved>,
+    target: &str,
+) -> Option<NamedFile> {
+    let parts = stack.parts();
+    let origin = |source: &ContentSource<Resolved>| match source {
+        ContentSource::File(path) => from_folder(&parts.folder, path),
+        ContentSource::Environment { variable, .. } => format!("variable {variable}"),
+        ContentSource::Content(_) | ContentSource::External | ContentSource::Driver => {
+            "content".to_owned()
         }
-        add(file.content.expose().as_bytes());
+    };
+    let named = |kind: &str, name: &str, source, is_secret| NamedFile {
+        field: key_path![kind, name],
+        origin: origin(source),
+        is_secret,
+    };
+    for mount in options
+        .volumes
+        .iter()
+        .filter(|mount| mount.target == target)
+    {
+        if let MountSource::Bind { path, .. } = &mount.source {
+            return Some(NamedFile {
+                field: key_path!["volumes", target],
+                origin: from_folder(&parts.folder, &clean_path(path)),
+                is_secret: false,
+            });
+        }
     }
-    format!("{salt}:{}", super::hash::hex(&digest.finalize()))
+    for reference in &options.secrets {
+        let name = reference.source.as_str();
+        let content = parts.secrets.get(&reference.source);
+        let own = secret_target(reference.target.as_deref(), name);
+        if let Some(content) = content.filter(|_| own == target) {
+            return Some(named("secrets", name, &content.source, true));
+        }
+    }
+    for reference in &options.configs {
+        let name = reference.source.as_str();
+        let content = parts.configs.get(&reference.source);
+        let own = config_target(reference.target.as_deref(), name);
+        if let Some(content) = content.filter(|_| own == target) {
+            return Some(named("configs", name, &content.source, false));
+        }
+    }
+    None
+}
+
+/// Returns a path as it may stand in stack.toml: below the stack's folder from there.
+fn from_folder(folder: &std::path::Path, path: &str) -> String {
+    match std::path::Path::new(path).strip_prefix(folder) {
+        Ok(below) => format!("./{}", below.display()),
+        Err(_) => path.to_owned(),
+    }
+}
+
+/// Returns the paths of the host that a container mounts where it may be a file.
+pub(super) fn mounted_paths(
+    stack: &Stack<Resolved>,
+    options: &ContainerOptions<Resolved>,
+) -> Vec<String> {
+    let mounted = options
+        .volumes
+        .iter()
+        .filter_map(|mount| match &mount.source {
+            MountSource::Bind { path, .. } => Some(clean_path(path)),
+            MountSource::Volume { .. } | MountSource::Tmpfs { .. } | MountSource::Other { .. } => {
+                None
+            }
+        });
+    let delivered = delivered(stack, options).mounts;
+    let delivered = delivered
+        .into_iter()
+        .filter_map(|mount| match mount.source {
+            MountSpecSource::Bind { path, .. } => Some(path),
+            MountSpecSource::Volume { .. }
+            | MountSpecSource::Tmpfs { .. }
+            | MountSpecSource::Image { .. } => None,
+        });
+    mounted.chain(delivered).collect()
 }

@@ -25,8 +25,10 @@ pub const NETWORK: &str = "com.docker.compose.network";
 /// Compose: the key of a volume.
 pub const VOLUME: &str = "com.docker.compose.volume";
 
-/// The salted digest of the files that were copied into a container, `SALT:HEX`.
+/// Salted digests of the files that were copied into a container, as [`FileDigests`](super::FileDigests) writes them.
 pub const FILES: &str = "stackgen.files";
+/// Salted digests and inodes of the files that were mounted when a container was made.
+pub const MOUNTS: &str = "stackgen.mounts";
 /// Which of the fields that a daemon has defaults for the stack set when a container was made, separated by commas; the others are the
 /// daemon's.
 pub const EXPLICIT: &str = "stackgen.explicit";

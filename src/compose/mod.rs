@@ -5,8 +5,10 @@
 
 mod beyond;
 mod container;
+mod digests;
 mod files;
 mod hash;
+mod hooks;
 mod implied;
 pub mod import;
 pub mod labels;
@@ -21,8 +23,10 @@ mod versions;
 
 pub use beyond::*;
 pub use container::*;
-pub use files::{config_target, files_digest, secret_target};
+pub use digests::*;
+pub use files::{NamedFile, config_target, named_file, secret_target};
 pub use hash::*;
+pub use hooks::*;
 pub use implied::*;
 pub use mounts::socket_target;
 pub use names::*;

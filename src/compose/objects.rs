@@ -7,6 +7,7 @@ use crate::model::{
     Scope, Stack, TaskKind, VolumeName, VolumeSpec,
 };
 
+use super::files::mounted_paths;
 use super::network::default_network;
 use super::rare::text_map;
 use super::{
@@ -159,6 +160,11 @@ pub fn scope(stack: &Stack<Resolved>) -> Scope {
             .map(|volume| volume_name(stack, volume))
             .collect(),
         container_names: names.collect(),
+        files: stack
+            .services()
+            .values()
+            .flat_map(|service| mounted_paths(stack, &service.container))
+            .collect(),
         sockets: stack
             .sockets()
             .iter()

@@ -176,6 +176,8 @@ pub struct ExecSpec {
     pub user: Option<String>,
     /// The folder; `None`: the container's.
     pub working_dir: Option<String>,
+    /// Whether it has all rights.
+    pub privileged: bool,
 }
 
 /// A command at work in a container.

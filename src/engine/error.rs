@@ -83,6 +83,16 @@ pub enum EngineError {
         /// The API version there is.
         has: String,
     },
+    /// A command in a container did not end well.
+    #[error("{what} {how}")]
+    Command {
+        /// What was run, such as `post_start "./migrate"`.
+        what: String,
+        /// How it ended, such as `ended with code 3`.
+        how: String,
+        /// The end of what it printed.
+        output: Vec<String>,
+    },
     /// A host socket could not be changed.
     #[error("{path}: {message}")]
     Socket {
@@ -106,6 +116,7 @@ impl EngineError {
             | Self::Refused { .. }
             | Self::NoImage { .. }
             | Self::TooOld { .. }
+            | Self::Command { .. }
             | Self::Socket { .. } => false,
         }
     }

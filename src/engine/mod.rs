@@ -11,6 +11,7 @@ mod api;
 pub mod docker;
 mod error;
 pub mod fake;
+pub mod files;
 pub mod sockets;
 
 pub use api::*;

@@ -604,6 +604,8 @@ impl Kind {
             | Action::DisconnectNetwork { .. }
             | Action::StopContainer { .. }
             | Action::UnpauseContainer { .. }
+            | Action::SignalContainer { .. }
+            | Action::RunCommand(_)
             | Action::RenameContainer { .. }
             | Action::UpdateContainer { .. }
             | Action::RemoveContainer { .. }

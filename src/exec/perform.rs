@@ -53,7 +53,9 @@ pub(super) async fn perform_telling(
         error,
         EngineError::TimedOut { .. } | EngineError::Broken { .. }
     );
-    if !is_lost && !error.is_transient() {
+    // What a command did before its answer was lost cannot be seen: it is never run twice.
+    let is_command = matches!(action, Action::RunCommand(_));
+    if is_command || !is_lost && !error.is_transient() {
         return Err(failure(&error));
     }
     if is_lost && took_effect(engine, action).await == Some(true) {
@@ -99,6 +101,10 @@ fn failure(error: &EngineError) -> StepFailure {
             ..
         } => failure.details.push(format!("run: {command}")),
         EngineError::Unreachable { hint, .. } => failure.details.push(hint.clone()),
+        EngineError::Command { output, .. } => {
+            let lines = output.iter().map(|line| format!("output: {line}"));
+            failure.details.extend(lines);
+        }
         _ => {}
     }
     failure
@@ -151,6 +157,8 @@ async fn took_effect(engine: &dyn Engine, action: &Action) -> Option<bool> {
         | Action::RemoveVolume { .. }
         | Action::CopyFiles { .. }
         | Action::RestartContainer { .. }
+        | Action::SignalContainer { .. }
+        | Action::RunCommand(_)
         | Action::UpdateContainer { .. }
         | Action::Await { .. }
         | Action::FixSocket(_) => None,
@@ -181,6 +189,7 @@ async fn has_network(engine: &dyn Engine, spec: &NetworkSpec) -> Option<bool> {
         volumes: BTreeSet::new(),
         container_names: BTreeSet::new(),
         sockets: BTreeMap::new(),
+        files: BTreeSet::new(),
     };
     let observed = engine.observe(&scope).await.ok()?;
     let mut networks = observed.networks.iter();

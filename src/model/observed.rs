@@ -24,6 +24,8 @@ pub struct Scope {
     pub container_names: BTreeSet<String>,
     /// Sockets to look at, with their paths.
     pub sockets: BTreeMap<SocketName, std::path::PathBuf>,
+    /// Paths of the host that containers mount: those that are files are looked at.
+    pub files: BTreeSet<String>,
 }
 
 /// A snapshot of everything that matters to one stack.
@@ -43,6 +45,8 @@ pub struct Observed {
     pub images: BTreeMap<ImageReference, Option<ObservedImage>>,
     /// Sockets that were asked for.
     pub sockets: BTreeMap<SocketName, ObservedSocket>,
+    /// The mounted files that could be looked at, by path.
+    pub files: BTreeMap<String, ObservedFile>,
     /// What could not be seen. Nothing is made or removed on its account.
     pub unknown: Vec<Unknown>,
 }
@@ -94,6 +98,9 @@ pub struct ObservedContainer {
     pub network_ids: BTreeMap<String, NetworkId>,
     /// The volumes that are really mounted, by target: also the anonymous ones that only the image declares, which `config` lacks.
     pub volumes: BTreeMap<String, String>,
+    /// What it has where a file of the host is mounted, by target, as far as that can be seen: another file, if the one on the host was
+    /// replaced since its start.
+    pub files: BTreeMap<String, ObservedFile>,
     /// Attributes that were asked for and that an import does not write, such as `gpus`, by their names in Compose.
     pub beyond: Vec<&'static str>,
 }
@@ -113,6 +120,8 @@ pub struct ContainerState {
     pub oom_killed: bool,
     /// How often the engine restarted it.
     pub restart_count: i64,
+    /// The number of its first process at the engine's machine; `None`: there is none.
+    pub pid: Option<i64>,
     /// When it was started last.
     pub started_at: Option<Timestamp>,
     /// When it ended last.
@@ -130,6 +139,7 @@ impl Default for ContainerState {
             error: String::new(),
             oom_killed: false,
             restart_count: 0,
+            pid: None,
             started_at: None,
             finished_at: None,
             health_log: Vec::new(),
@@ -239,6 +249,48 @@ impl ObservedImage {
             platform: String::new(),
             tagged_at: None,
         }
+    }
+}
+
+/// A regular file of the host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObservedFile {
+    /// Which file it is, whatever it is called.
+    pub id: InodeId,
+    /// When anything about it changed last: its content, rights or name. Nobody can set it.
+    pub changed: Option<Timestamp>,
+    /// A digest of its content; `None`: it is too large or cannot be read.
+    pub content: Option<ContentDigest>,
+}
+
+/// Which file a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct InodeId {
+    /// The file system.
+    pub device: u64,
+    /// Its number there.
+    pub inode: u64,
+}
+
+/// A digest of a content, unsalted: as secret as a short content is, so it does not print.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct ContentDigest([u8; 32]);
+
+impl ContentDigest {
+    /// Wraps a SHA-256 digest.
+    pub fn new(digest: [u8; 32]) -> Self {
+        Self(digest)
+    }
+
+    /// Returns the digest itself, to be salted.
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for ContentDigest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("***")
     }
 }
 

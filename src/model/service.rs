@@ -2,7 +2,7 @@
 
 use indexmap::IndexMap;
 
-use super::{Attributes, ContainerOptions, Form, ProfileName, ServiceName};
+use super::{Attributes, ContainerOptions, Form, ProfileName, ServiceName, Words};
 
 /// A service of the stack: containers of one kind, and what they wait for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,9 +19,34 @@ pub struct Service<F: Form> {
     pub scale: u32,
     /// Whether it stays up or ends.
     pub lifecycle: Lifecycle,
+    /// How its process reads its files again without an end; absent: only by a restart.
+    pub reload: Option<Box<Reload<F>>>,
     /// Attributes that are rendered as they are: `build`, `deploy` and others, of which [`Service::beyond_engine`] names those that
     /// stackgen's engine cannot do.
     pub more: Attributes<F>,
+}
+
+/// How a process reads its files again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reload<F: Form> {
+    /// What is done.
+    pub how: ReloadHow<F>,
+    /// The files that it is for: paths inside, folders of them, or names of configs and secrets; empty: all.
+    pub files: Vec<F::Value<String>>,
+}
+
+/// What makes a process read its files again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReloadHow<F: Form> {
+    /// A signal to the container's first process, such as `SIGHUP`.
+    Signal(String),
+    /// A command in the container.
+    Command {
+        /// The command.
+        command: Words<F>,
+        /// The user that runs it; absent: the container's.
+        user: Option<F::Value<String>>,
+    },
 }
 
 /// Whether a service is meant to stay up.
@@ -48,12 +73,31 @@ pub enum Rerun {
 pub struct Dependency<F: Form> {
     /// The state that the other service has to reach.
     pub condition: Condition,
-    /// Whether this service is restarted when the other one is replaced.
-    pub restart: bool,
+    /// What becomes of this service when the other one is replaced.
+    pub on_replace: OnReplace,
     /// Whether a missing or failed other service is an error; default true.
     pub required: bool,
     /// Extension keys.
     pub more: Attributes<F>,
+}
+
+/// What becomes of a dependant when what it depends on is replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum OnReplace {
+    /// It runs on.
+    #[default]
+    Nothing,
+    /// It is stopped before, and started when the other one is as it asks for: Compose's `restart: true`. So it is when the other one is restarted.
+    Restart,
+    /// It is replaced, too. Compose knows no such thing; for it this is [`OnReplace::Restart`].
+    Recreate,
+}
+
+impl OnReplace {
+    /// Returns whether Compose is told `restart: true`.
+    pub fn restarts(self) -> bool {
+        self != Self::Nothing
+    }
 }
 
 /// A state that a dependant waits for.

@@ -1,5 +1,6 @@
 //! One engine call each.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -101,6 +102,15 @@ pub enum Action {
         /// The container.
         container: ContainerRef,
     },
+    /// Sends a signal to the container's first process.
+    SignalContainer {
+        /// The container.
+        container: ContainerRef,
+        /// The signal, such as `SIGHUP`.
+        signal: String,
+    },
+    /// Runs a command in a container and waits for its end; it fails unless the command ends with 0.
+    RunCommand(Box<CommandRun>),
     /// Gives a container another name.
     RenameContainer {
         /// The container.
@@ -139,6 +149,49 @@ pub enum Action {
     FixSocket(SocketFix),
 }
 
+/// A command that is run in a container, and waited for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommandRun {
+    /// The container.
+    pub container: ContainerRef,
+    /// What it is run for.
+    pub purpose: CommandPurpose,
+    /// The command.
+    pub command: Vec<String>,
+    /// Variables beside those of the container; `None` as value sends the bare name.
+    pub environment: BTreeMap<String, Option<String>>,
+    /// The user; `None`: the container's.
+    pub user: Option<String>,
+    /// The folder; `None`: the container's.
+    pub working_dir: Option<String>,
+    /// Whether it has all rights.
+    pub privileged: bool,
+    /// How long it may take.
+    pub timeout: Duration,
+}
+
+/// What a command in a container is run for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CommandPurpose {
+    /// It comes after the start.
+    PostStart,
+    /// It comes before the stop. Where the container does not run there is nothing to prepare, and it succeeds.
+    PreStop,
+    /// It lets the process read its files again.
+    Reload,
+}
+
+impl CommandPurpose {
+    /// Returns the word of stack.toml.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::PostStart => "post_start",
+            Self::PreStop => "pre_stop",
+            Self::Reload => "reload",
+        }
+    }
+}
+
 /// How a host socket is to be changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SocketFix {
@@ -167,10 +220,12 @@ impl Action {
             | Self::StopContainer { container, .. }
             | Self::RestartContainer { container, .. }
             | Self::UnpauseContainer { container }
+            | Self::SignalContainer { container, .. }
             | Self::RenameContainer { container, .. }
             | Self::UpdateContainer { container, .. }
             | Self::RemoveContainer { container, .. }
             | Self::Await { container, .. } => Some(container),
+            Self::RunCommand(run) => Some(&run.container),
             Self::CreateContainer(_)
             | Self::PullImage { .. }
             | Self::CreateNetwork(_)
@@ -200,6 +255,8 @@ impl Action {
             | Self::StopContainer { .. }
             | Self::RestartContainer { .. }
             | Self::UnpauseContainer { .. }
+            | Self::SignalContainer { .. }
+            | Self::RunCommand(_)
             | Self::RenameContainer { .. }
             | Self::UpdateContainer { .. }
             | Self::Await { .. }
@@ -233,6 +290,8 @@ impl Action {
             Self::StopContainer { .. } => "stop_container",
             Self::RestartContainer { .. } => "restart_container",
             Self::UnpauseContainer { .. } => "unpause_container",
+            Self::SignalContainer { .. } => "signal_container",
+            Self::RunCommand(_) => "run_command",
             Self::RenameContainer { .. } => "rename_container",
             Self::UpdateContainer { .. } => "update_container",
             Self::RemoveContainer { .. } => "remove_container",

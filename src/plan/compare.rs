@@ -4,16 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use globset::{Glob, GlobMatcher};
 
-use crate::compose::labels;
+use crate::compose::{labels, needed_networks, network_name};
 use crate::key_path;
 use crate::model::{
     Compat, ContainerConfig, ContainerSpec, HealthSpec, KeyPath, MountSpec, MountSpecSource,
-    NetworkId, ObservedContainer, ObservedImage, Resolved, ServiceName, Stack, is_secret_name,
-    looks_anonymous, mask_url_passwords,
+    NetworkId, NetworkName, ObservedContainer, ObservedFile, ObservedImage, Resolved, ServiceName,
+    Stack, is_secret_name, looks_anonymous, mask_url_passwords,
 };
 
+use super::files::{FileDrift, compare_files};
 use super::flatten::{Fields, flatten};
-use super::{FieldChange, Shown};
+use super::{DEFINITION, FieldChange, Marks, PlanOptions, Shown};
 
 /// How an observed container differs from what it should be, sorted by what putting it right takes.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -28,8 +29,12 @@ pub(super) struct Difference {
     pub(super) join: BTreeSet<String>,
     /// Whether something differs that takes a new container.
     pub(super) replace: bool,
+    /// Files whose content is not what it should be, and can be brought to the container that is there.
+    pub(super) files: Vec<FileDrift>,
     /// Whether Compose's hash label says something else than the stack does now.
     pub(super) is_hash_stale: bool,
+    /// Whether fields differ although the definition is the one that the container was brought to last.
+    pub(super) is_by_hand: bool,
     /// Fields that differ and that the policy says to leave alone.
     pub(super) ignored: Vec<KeyPath>,
 }
@@ -41,11 +46,23 @@ pub(super) struct Context<'a> {
     pub(super) networks: BTreeMap<&'a str, Vec<&'a NetworkId>>,
     /// Names of containers by id.
     pub(super) names: BTreeMap<&'a str, &'a str>,
+    /// Files of the host, by path.
+    pub(super) files: &'a BTreeMap<String, ObservedFile>,
+    /// The salt of digests.
+    pub(super) salt: &'a str,
+    /// What is known of containers beyond their labels.
+    pub(super) marks: &'a Marks,
     sensitive: Vec<GlobMatcher>,
+    /// The stack's networks: the name at the engine, and the key.
+    network_keys: Vec<(String, NetworkName)>,
 }
 
 impl<'a> Context<'a> {
-    pub(super) fn new(stack: &'a Stack<Resolved>, observed: &'a crate::model::Observed) -> Self {
+    pub(super) fn new(
+        stack: &'a Stack<Resolved>,
+        observed: &'a crate::model::Observed,
+        options: &'a PlanOptions,
+    ) -> Self {
         let mut networks: BTreeMap<&str, Vec<&NetworkId>> = BTreeMap::new();
         for network in &observed.networks {
             networks.entry(&network.name).or_default().push(&network.id);
@@ -57,11 +74,25 @@ impl<'a> Context<'a> {
             stack,
             networks,
             names: names.map(|c| (c.id.as_str(), c.name.as_str())).collect(),
+            files: &observed.files,
+            salt: &options.salt,
+            marks: &options.marks,
             sensitive: sensitive
                 .filter_map(|pattern| Glob::new(pattern).ok())
                 .map(|glob| glob.compile_matcher())
                 .collect(),
+            network_keys: needed_networks(stack)
+                .into_iter()
+                .map(|key| (network_name(stack, &key), key))
+                .collect(),
         }
+    }
+
+    /// Returns what stack.toml calls a network, by its name at the engine; one that is not of the stack has that name alone.
+    fn key_of<'n>(&'n self, name: &'n str) -> &'n str {
+        let mut keys = self.network_keys.iter();
+        let found = keys.find(|(own, _)| own == name);
+        found.map_or(name, |(_, key)| key.as_str())
     }
 
     /// Returns a value as it may be shown: not at all, or with the passwords in its URLs hidden.
@@ -99,7 +130,7 @@ impl<'a> Context<'a> {
     }
 }
 
-fn below(service: &ServiceName, path: &KeyPath) -> KeyPath {
+pub(super) fn below(service: &ServiceName, path: &KeyPath) -> KeyPath {
     let keys = ["services", service.as_str()].into_iter();
     KeyPath::new(keys.chain(path.keys().iter().map(String::as_str)))
 }
@@ -138,8 +169,22 @@ pub(super) fn compare(
     };
     sort_out(context, service, &desired, &observed, &mut difference);
     compare_networks(context, service, want, have, &mut difference);
-    compare_files(want, have, &mut difference);
+    difference.is_by_hand =
+        !difference.fields.is_empty() && is_definition_known(context, want, have);
+    compare_files(context, service, want, have, &mut difference);
     difference
+}
+
+/// Returns whether a container was made from this very definition, or brought to it while it ran.
+fn is_definition_known(
+    context: &Context<'_>,
+    want: &ContainerSpec,
+    have: &ObservedContainer,
+) -> bool {
+    let key = (have.id.clone(), DEFINITION.to_owned());
+    let label = have.config.labels.get(labels::CONFIG_HASH);
+    let known = context.marks.get(&key).or(label);
+    known.is_some() && known == want.config.labels.get(labels::CONFIG_HASH)
 }
 
 /// Does to the desired container what the engine does with the image's defaults when it makes one.
@@ -463,7 +508,7 @@ fn sort_out(
     }
 }
 
-fn is_ignored(context: &Context<'_>, service: &ServiceName, path: &KeyPath) -> bool {
+pub(super) fn is_ignored(context: &Context<'_>, service: &ServiceName, path: &KeyPath) -> bool {
     let full = below(service, path);
     let mut ignored = context.stack.parts().policy.ignore.iter();
     ignored.any(|path| path.leads_to(&full))
@@ -527,13 +572,14 @@ fn compare_networks(
         if old == new {
             continue;
         }
-        if is_ignored(context, service, &path) {
-            difference.ignored.push(below(service, &path));
+        let told = key_path!["networks", context.key_of(name)];
+        if is_ignored(context, service, &told) {
+            difference.ignored.push(below(service, &told));
             continue;
         }
         difference
             .fields
-            .push(context.change(service, &path, old.as_ref(), new.as_ref()));
+            .push(context.change(service, &told, old.as_ref(), new.as_ref()));
         difference.replace |= is_gone;
         if old.is_some() {
             difference.leave.insert(name.clone());
@@ -569,25 +615,4 @@ fn is_other_network(context: &Context<'_>, have: &ObservedContainer, name: &str)
         (Some(id), Some(there)) => !there.contains(&id),
         (Some(_) | None, _) => false,
     }
-}
-
-/// Compares the digest of the files that were copied in. Without the label nobody knows: Compose does not write it.
-fn compare_files(want: &ContainerSpec, have: &ObservedContainer, difference: &mut Difference) {
-    let Some(label) = have.config.labels.get(labels::FILES) else {
-        return;
-    };
-    let salt = label.split_once(':').map_or("", |(salt, _)| salt);
-    if *label == crate::compose::files_digest(salt, &want.files) {
-        return;
-    }
-    let is_secret = want
-        .files
-        .iter()
-        .any(|file| file.target.starts_with("/run/secrets/"));
-    difference.fields.push(FieldChange {
-        path: key_path![if is_secret { "secrets" } else { "configs" }],
-        old: Some(Shown::Secret),
-        new: (!want.files.is_empty()).then_some(Shown::Secret),
-    });
-    difference.replace = true;
 }

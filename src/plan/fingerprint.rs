@@ -5,6 +5,7 @@ use std::hash::{Hash, Hasher};
 
 use sha2::{Digest, Sha256};
 
+use crate::compose::mounted_digest;
 use crate::model::{Observed, ObservedContainer, ObservedNetwork};
 
 use super::index::Index;
@@ -45,6 +46,10 @@ pub(super) fn fingerprint(observed: &Observed, index: &Index<'_>, salt: &str) ->
     index.volumes.hash(&mut input);
     observed.images.hash(&mut input);
     observed.sockets.hash(&mut input);
+    for (path, file) in &observed.files {
+        let content = file.content.map(|content| mounted_digest(salt, &content));
+        (path, file.id, content).hash(&mut input);
+    }
     digest.update(&input.0);
     let hex = digest.finalize();
     Fingerprint(hex.iter().map(|byte| format!("{byte:02x}")).collect())

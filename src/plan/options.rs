@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::Marks;
 use crate::compose::ComposeGeneration;
 use crate::model::{KeyPath, ServiceName, VolumeName};
 
@@ -31,6 +32,8 @@ pub struct PlanOptions {
     pub adopt: bool,
     /// The salt of digests of contents in labels.
     pub salt: String,
+    /// What is known of containers beyond their labels: see [`Mark`].
+    pub marks: Marks,
     /// Whose rules the hash label of new containers follows.
     pub compose: ComposeGeneration,
     /// The volumes that the user agreed to lose.
@@ -65,6 +68,7 @@ impl Default for PlanOptions {
             stop_grace: None,
             adopt: false,
             salt: String::new(),
+            marks: Marks::new(),
             compose: ComposeGeneration::default(),
             destroy: Vec::new(),
             force_recreate: false,

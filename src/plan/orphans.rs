@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use crate::compose::{labels, network_name, volume_name};
-use crate::model::{ContainerId, ContainerStatus, NetworkId, ObservedContainer, ObservedNetwork};
+use crate::model::{
+    ContainerId, ContainerStatus, NetworkId, ObservedContainer, ObservedNetwork, ServiceName,
+};
 
 use super::planner::{Planner, is_up, service_of};
 use super::protocol::{host_port, remove};
@@ -87,10 +89,12 @@ impl<'a> Planner<'a> {
         let mut ended = needs;
         // A frozen process cannot be asked to stop; the removal kills it.
         if is_up(container) && container.state.status != ContainerStatus::Paused {
-            let action = Action::StopContainer {
-                container: super::ContainerRef::Id(container.id.clone()),
-                grace: self.options.stop_grace,
-            };
+            let service = service_of(container).map(|(service, _)| ServiceName::new(service));
+            if let Some(Ok(service)) = service {
+                ended = self.before_stop(change, &service, container, ended);
+            }
+            let container = super::ContainerRef::Id(container.id.clone());
+            let action = self.stopping(&container);
             ended = [self.step(change, action, ended, Vec::new())].into();
         }
         let removal = self.step(change, remove(container), ended.clone(), Vec::new());

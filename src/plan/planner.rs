@@ -50,7 +50,7 @@ pub(super) struct Planner<'a> {
     pub(super) waits: BTreeMap<(ServiceName, u32, Condition), StepId>,
     /// Stops and removals of containers that give host ports free, by the published port.
     pub(super) freed: BTreeMap<String, Vec<StepId>>,
-    /// Containers that are stopped before their turn, since another one takes a port of theirs.
+    /// Containers that are stopped before their turn, since another one takes a port of theirs, or they follow what is stopped.
     pub(super) stopped: BTreeMap<ContainerId, StepId>,
     /// Services of which it is noted already that Compose's hash goes stale.
     pub(super) stale: BTreeSet<ServiceName>,
@@ -76,7 +76,7 @@ impl<'a> Planner<'a> {
                 compose: options.compose,
                 salt: &options.salt,
             },
-            context: Context::new(stack, observed),
+            context: Context::new(stack, observed, options),
             index: Index::new(stack, observed, options),
             selection: selection.map(|(name, _)| name.as_str()).collect(),
             selected,
@@ -137,6 +137,7 @@ impl<'a> Planner<'a> {
             needs: needs.into_iter().collect(),
             after: BTreeSet::new(),
             undo,
+            marks: Vec::new(),
             tidies: false,
         });
         id

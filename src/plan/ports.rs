@@ -7,7 +7,6 @@ use crate::model::{ContainerStatus, ObservedContainer};
 use super::planner::Planner;
 use super::protocol::host_port;
 use super::slots::{Course, Slot, Slots};
-use super::{Action, ContainerRef};
 
 impl<'a> Planner<'a> {
     /// Stops what gives up a port that another container of the plan takes, before anything else of it is done: the other one cannot be
@@ -37,13 +36,7 @@ impl<'a> Planner<'a> {
             if ports.is_empty() {
                 continue;
             }
-            let container = ContainerRef::Id(old.id.clone());
-            let action = Action::StopContainer {
-                container: container.clone(),
-                grace: self.options.stop_grace,
-            };
-            let undo = vec![Action::StartContainer { container }];
-            let stop = self.step(slot.change, action, self.pulls.clone(), undo);
+            let stop = self.stop(slot, old, self.pulls.clone());
             for port in ports {
                 self.freed.entry(port.clone()).or_default().push(stop);
             }

@@ -20,6 +20,7 @@ use crate::model::{
 use super::flatten::{port_text, with_swap};
 use super::planner::{Planner, is_up};
 use super::slots::{Course, Slot, Slots};
+use super::touch::Touch;
 use super::{Action, ContainerRef, Note, StepId};
 
 /// What a new container is called until it takes its place.
@@ -64,11 +65,15 @@ impl<'a> Planner<'a> {
         let action = Action::StartContainer {
             container: container.clone(),
         };
-        let start = self.step(slot.change, action, needs, Vec::new());
-        self.starts
-            .insert((slot.service.clone(), slot.number), start);
+        // A container whose commands failed must not pass for one that is as it should be: it is stopped, and started again next time.
+        let undo = match self.post_start(&slot.service).is_empty() {
+            true => Vec::new(),
+            false => vec![self.stopping(&container)],
+        };
+        let start = self.step(slot.change, action, needs, undo);
+        let started = self.started(slot, &container, start);
         if self.options.wait {
-            self.own_gate(slot, container, start);
+            self.own_gate(slot, container, started);
         }
     }
 
@@ -160,6 +165,7 @@ impl<'a> Planner<'a> {
         let mut needs = self.gates(slot, slots);
         needs.extend(ready);
         needs.extend(self.ports_freed(slot));
+        needs.extend(self.stop_followers(slot, slots, &needs));
         let away = self.put_away(slot, &[old], &next, needs);
         let to_next = ContainerRef::Name(next.clone());
         let to_final = ContainerRef::Name(final_name.clone());
@@ -197,14 +203,7 @@ impl<'a> Planner<'a> {
             if let Some(stopped) = self.stopped.get(&container.id) {
                 last.insert(*stopped);
             } else if is_up(container) {
-                let action = Action::StopContainer {
-                    container: reference.clone(),
-                    grace: self.options.stop_grace,
-                };
-                let undo = vec![Action::StartContainer {
-                    container: reference.clone(),
-                }];
-                last = [self.step(slot.change, action, last, undo)].into();
+                last = [self.stop(slot, container, last)].into();
             }
             if container.name == slot.spec.name {
                 let to = self.free_name(&slot.spec.name, PREVIOUS, old);
@@ -240,21 +239,17 @@ impl<'a> Planner<'a> {
         let action = Action::StartContainer {
             container: container.clone(),
         };
-        let stop = Action::StopContainer {
-            container: container.clone(),
-            grace: self.options.stop_grace,
-        };
-        let undo = if old.is_empty() {
+        let stop = self.stopping(&container);
+        let undo = if old.is_empty() && self.post_start(&slot.service).is_empty() {
             Vec::new()
         } else {
             vec![stop]
         };
         let start = self.step(slot.change, action, needs, undo);
-        self.starts
-            .insert((slot.service.clone(), slot.number), start);
-        let mut last = start;
+        self.mark_files(slot, start);
+        let mut last = self.started(slot, &container, start);
         if self.options.wait || !old.is_empty() {
-            last = self.own_gate(slot, container, start);
+            last = self.own_gate(slot, container, last);
         }
         for old in old {
             self.tidy(slot.change, remove(old), [last]);
@@ -287,31 +282,7 @@ impl<'a> Planner<'a> {
             let holders: Vec<&ObservedContainer> = holders.collect();
             ready = self.put_away(slot, &holders, &kept.name, ready);
         }
-        if has_wrong_name {
-            let to = slot.spec.name.clone();
-            let action = Action::RenameContainer {
-                container: container.clone(),
-                to,
-            };
-            let to = kept.name.clone();
-            let undo = vec![Action::RenameContainer {
-                container: container.clone(),
-                to,
-            }];
-            ready = [self.step(slot.change, action, ready, undo)].into();
-        }
-        if !self.options.only_missing {
-            ready = self.put_right(slot, kept, ready);
-        }
-        if kept.state.status == ContainerStatus::Created && !slot.spec.files.is_empty() {
-            // Whether the files got into it before the crash, nobody knows.
-            let files = slot.spec.files.clone();
-            let action = Action::CopyFiles {
-                container: container.clone(),
-                files,
-            };
-            ready = [self.step(slot.change, action, ready, Vec::new())].into();
-        }
+        ready = self.in_place(slot, kept, ready);
         if kept.state.status == ContainerStatus::Paused {
             let action = Action::UnpauseContainer {
                 container: container.clone(),
@@ -325,6 +296,9 @@ impl<'a> Planner<'a> {
         } else if needs_start {
             self.take_over(slot, container, ready, &others);
         } else {
+            if slot.touch == Touch::Reload {
+                ready = [self.reload(slot, container, ready)].into();
+            }
             for other in others {
                 self.tidy(slot.change, remove(other), ready.clone());
             }
@@ -348,7 +322,9 @@ impl<'a> Planner<'a> {
             };
             let undo = vec![update(&kept.config)];
             let action = update(&slot.spec.config);
-            ready = [self.step(slot.change, action, ready, undo)].into();
+            let step = self.step(slot.change, action, ready, undo);
+            self.mark_definition(slot, kept, step);
+            ready = [step].into();
         }
         let join =
             |config: &crate::model::ContainerConfig, network: &String| Action::ConnectNetwork {
@@ -379,38 +355,59 @@ impl<'a> Planner<'a> {
         let container = ContainerRef::Id(kept.id.clone());
         let mut ready = self.gates(slot, slots);
         ready.extend(self.pulls.clone());
-        let mut ready = self.put_right(slot, kept, ready);
+        ready.extend(self.prerequisites(&slot.spec, &slot.service));
         if kept.name != slot.spec.name {
             let holders = slot.others.iter().copied();
             let holders = holders.filter(|other| other.name == slot.spec.name);
             let holders: Vec<&ObservedContainer> = holders.collect();
             ready = self.put_away(slot, &holders, &kept.name, ready);
-            let to = slot.spec.name.clone();
-            let action = Action::RenameContainer {
-                container: container.clone(),
-                to,
-            };
-            let to = kept.name.clone();
-            let undo = vec![Action::RenameContainer {
-                container: container.clone(),
-                to,
-            }];
-            ready = [self.step(slot.change, action, ready, undo)].into();
         }
-        let grace = self.options.stop_grace;
-        let action = Action::RestartContainer {
-            container: container.clone(),
-            grace,
-        };
-        let mut last = self.step(slot.change, action, ready, Vec::new());
-        self.starts
-            .insert((slot.service.clone(), slot.number), last);
+        ready = self.in_place(slot, kept, ready);
+        let start = self.start_again(slot, kept, ready, slots);
+        self.mark_files(slot, start);
+        let mut last = self.started(slot, &container, start);
         if self.options.wait {
             last = self.own_gate(slot, container, last);
         }
         for other in &slot.others {
             self.tidy(slot.change, remove(other), [last]);
         }
+    }
+
+    /// Puts right what can be while a container runs: its name, limits, networks and the files that are copied in.
+    fn in_place(
+        &mut self,
+        slot: &Slot<'a>,
+        kept: &ObservedContainer,
+        mut ready: BTreeSet<StepId>,
+    ) -> BTreeSet<StepId> {
+        if self.options.only_missing {
+            return ready;
+        }
+        let container = ContainerRef::Id(kept.id.clone());
+        if kept.name != slot.spec.name {
+            let rename = |to: &String| Action::RenameContainer {
+                container: container.clone(),
+                to: to.clone(),
+            };
+            let (action, undo) = (rename(&slot.spec.name), vec![rename(&kept.name)]);
+            ready = [self.step(slot.change, action, ready, undo)].into();
+        }
+        ready = self.put_right(slot, kept, ready);
+        let is_new = kept.state.status == ContainerStatus::Created;
+        let changed = |target: &String| {
+            let mut files = slot.difference.files.iter();
+            files.any(|file| file.is_copied && file.target == *target)
+        };
+        // Whether files got into one that was never started before a crash, nobody knows.
+        let files = slot.spec.files.iter();
+        let files = files.filter(|file| is_new || changed(&file.target));
+        let files: Vec<_> = files.cloned().collect();
+        if !files.is_empty() {
+            let action = Action::CopyFiles { container, files };
+            ready = [self.step(slot.change, action, ready, Vec::new())].into();
+        }
+        ready
     }
 
     /// Returns the steps after which everything that a service depends on is as it asks for.

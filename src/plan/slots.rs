@@ -6,9 +6,10 @@ use std::ops::Range;
 use foldhash::fast::FixedState;
 
 use crate::compose::{
-    MANY_NETWORKS, beyond_engine, container_spec, implied_dependencies, labels, newer_than,
-    shared_services,
+    FileDigests, MANY_NETWORKS, beyond_engine, container_spec, implied_dependencies, labels,
+    newer_than, shared_services,
 };
+use crate::key_path;
 use crate::model::{
     ContainerSpec, ContainerStatus, ImageReference, Lifecycle, ObservedContainer, ObservedImage,
     PortSpec, Rerun, Service, ServiceName,
@@ -17,7 +18,8 @@ use crate::model::{
 use super::compare::{Difference, compare, explicit};
 use super::objects::drift_reason;
 use super::planner::{Planner, is_up};
-use super::{Note, Reason, Resource, Summary, Verdict};
+use super::touch::{Touch, file_reason};
+use super::{FieldChange, Note, Reason, Resource, Shown, Summary, Verdict};
 
 /// One container that should be there, and what is there of it.
 pub(super) struct Slot<'a> {
@@ -33,6 +35,10 @@ pub(super) struct Slot<'a> {
     pub(super) course: Course,
     /// How the one that stays differs from what it should be.
     pub(super) difference: Difference,
+    /// What the files of the one that stays take.
+    pub(super) touch: Touch,
+    /// The services because of whose replacement or restart this one is stopped, and started after them.
+    pub(super) follows: Vec<ServiceName>,
     /// Whether it ends by itself.
     pub(super) is_one_shot: bool,
 }
@@ -48,7 +54,7 @@ pub(super) enum Course {
     Create,
     /// The one that stays is put right: name, limits, networks, state.
     Adjust,
-    /// It is stopped and started since something that it hangs on was replaced.
+    /// It is stopped and started, for its files or since something that it hangs on is replaced.
     Restart,
     /// A new container takes the place of the old one.
     Replace,
@@ -60,6 +66,8 @@ pub(super) struct Slots<'a> {
     all: Vec<Slot<'a>>,
     /// By service. It is only asked and never gone through, since it has no order.
     places: HashMap<ServiceName, Range<usize>, FixedState>,
+    /// Where the slots are that follow a service.
+    followers: HashMap<ServiceName, Vec<usize>, FixedState>,
 }
 
 impl<'a> Slots<'a> {
@@ -73,8 +81,20 @@ impl<'a> Slots<'a> {
         &self.all[place]
     }
 
+    /// Returns the slots that follow a service, those last that others may depend on.
+    pub(super) fn followers(&self, service: &ServiceName) -> impl Iterator<Item = &Slot<'a>> {
+        let places = self.followers.get(service).map_or(&[][..], Vec::as_slice);
+        places.iter().rev().map(|place| &self.all[*place])
+    }
+
     fn add(&mut self, service: ServiceName, slots: Vec<Slot<'a>>) {
         let first = self.all.len();
+        for (index, slot) in slots.iter().enumerate() {
+            for leader in &slot.follows {
+                let followers = self.followers.entry(leader.clone()).or_default();
+                followers.push(first + index);
+            }
+        }
         self.all.extend(slots);
         self.places.insert(service, first..self.all.len());
     }
@@ -88,8 +108,18 @@ impl Slot<'_> {
 
     /// Returns whether the container that stays has to be started.
     pub(super) fn needs_start(&self, service: &Service<crate::model::Resolved>) -> bool {
-        self.kept
-            .is_none_or(|container| start_reason(container, service).is_some())
+        self.touch == Touch::RunAgain
+            || self
+                .kept
+                .is_none_or(|container| start_reason(container, service).is_some())
+    }
+
+    /// Returns the containers of the slot that run and are not to stay as they run.
+    pub(super) fn running(&self) -> impl Iterator<Item = &'_ ObservedContainer> {
+        let kept = self.kept.filter(|_| self.course == Course::Restart);
+        let others = self.others.iter().copied();
+        let others = others.filter(|_| self.course == Course::Replace);
+        kept.into_iter().chain(others).filter(|it| is_up(it))
     }
 }
 
@@ -148,8 +178,13 @@ impl<'a> Planner<'a> {
         let mut spec = container_spec(self.stack, service, number, &self.host);
         self.reserved.insert(spec.name.clone());
         let explicit = explicit(&spec.config);
+        let mounts = &spec.config.mounts;
+        let mounts = FileDigests::of_mounted(self.host.salt, mounts, &self.observed.files);
         let labels = &mut spec.config.labels;
         labels.insert(labels::EXPLICIT.to_owned(), explicit);
+        if !mounts.files.is_empty() {
+            labels.insert(labels::MOUNTS.to_owned(), mounts.to_string());
+        }
         let image = self.image(&spec.config.image);
         spec.image_id = image.map(|image| image.id.clone());
         let summary = self.summary(definition, &spec);
@@ -164,6 +199,8 @@ impl<'a> Planner<'a> {
             others: containers,
             course: Course::Nothing,
             difference: Difference::default(),
+            touch: Touch::Nothing,
+            follows: Vec::new(),
             is_one_shot: matches!(definition.lifecycle, Lifecycle::OneShot(_)),
         };
         if self.is_blocked(&slot) {
@@ -270,7 +307,8 @@ impl<'a> Planner<'a> {
 
     /// Picks the container that stays: one that is as it should be, preferably running and under its name. The others go.
     fn choose(&mut self, slot: &mut Slot<'a>, image: Option<&ObservedImage>, before: &Slots<'a>) {
-        let is_recreated = self.options.force_recreate && !self.options.only_missing
+        let is_recreated = !self.options.only_missing
+            && (self.options.force_recreate || self.dependency_takes_along(slot, before))
             || self.shared_is_replaced(slot, before);
         let rank = |container: &ObservedContainer| {
             let status = container.state.status;
@@ -326,6 +364,9 @@ impl<'a> Planner<'a> {
         let drift = !slot.difference.fields.is_empty() && !only_missing;
         let mut reasons = Vec::new();
         let verdict;
+        if !only_missing {
+            slot.touch = self.touch(slot, definition);
+        }
         match slot.kept {
             None if slot.others.is_empty() => {
                 slot.course = Course::Create;
@@ -350,19 +391,26 @@ impl<'a> Planner<'a> {
                 }
                 if drift {
                     reasons.push(drift_reason(&slot.difference.fields));
+                    reasons.extend(file_reason(slot, definition));
+                }
+                if drift && slot.difference.is_by_hand {
+                    reasons.push(Reason::ChangedByHand);
                 }
                 let is_quiet = reasons.is_empty();
                 reasons.extend(start.clone());
-                slot.course = if reasons.is_empty() {
-                    Course::Nothing
-                } else {
-                    Course::Adjust
+                slot.course = match slot.touch {
+                    _ if reasons.is_empty() => Course::Nothing,
+                    Touch::Restart => Course::Restart,
+                    Touch::Nothing | Touch::Reload | Touch::RunAgain => Course::Adjust,
                 };
-                verdict = match (takes_over, start.is_some(), is_quiet) {
-                    (true, _, _) => Verdict::Recreate,
-                    (false, true, _) => Verdict::Start,
-                    (false, false, false) => Verdict::Update,
-                    (false, false, true) => Verdict::Nothing,
+                let starts = start.is_some() || slot.touch == Touch::RunAgain;
+                verdict = match slot.touch {
+                    _ if takes_over => Verdict::Recreate,
+                    Touch::Restart => Verdict::Restart,
+                    _ if starts => Verdict::Start,
+                    Touch::Reload => Verdict::Reload,
+                    _ if is_quiet => Verdict::Nothing,
+                    Touch::Nothing | Touch::RunAgain => Verdict::Update,
                 };
             }
         }
@@ -371,7 +419,8 @@ impl<'a> Planner<'a> {
         if !only_missing {
             change.fields = super::retag::image_moved(slot).into_iter().collect();
             change.fields.extend(slot.difference.fields.iter().cloned());
-            self.restart_with_dependency(slot, definition, before);
+            change.fields.extend(condition(slot, definition));
+            self.follow(slot, definition, before);
         }
         self.tell(slot);
     }
@@ -385,6 +434,9 @@ impl<'a> Planner<'a> {
         if !slot.difference.fields.is_empty() {
             reasons.push(drift_reason(&slot.difference.fields));
         }
+        if slot.difference.is_by_hand {
+            reasons.push(Reason::ChangedByHand);
+        }
         let parents = shared_services(self.stack, &slot.service);
         let others = parents.iter().flat_map(|parent| before.of(parent));
         for other in others.filter(|it| it.creates()) {
@@ -395,33 +447,11 @@ impl<'a> Planner<'a> {
         if let Some(folder) = others.find_map(|other| self.other_folder(other)) {
             reasons.push(Reason::OtherFolder { folder });
         }
-        if reasons.is_empty() || self.options.force_recreate {
+        let is_taken_along = self.dependency_takes_along(slot, before);
+        if reasons.is_empty() && !is_taken_along || self.options.force_recreate {
             reasons.push(Reason::Forced);
         }
         reasons
-    }
-
-    /// A running container is restarted when something is replaced that it depends on with `restart = true`.
-    fn restart_with_dependency(
-        &mut self,
-        slot: &mut Slot<'a>,
-        definition: &Service<crate::model::Resolved>,
-        before: &Slots<'a>,
-    ) {
-        let restarting = definition.depends_on.iter().filter(|(_, it)| it.restart);
-        let mut others = restarting.flat_map(|(dependency, _)| before.of(dependency));
-        let replaced = others.find(|other| other.course == Course::Replace);
-        let is_running = slot.kept.is_some_and(is_up);
-        let Some(replaced) = replaced.filter(|_| is_running && !slot.is_one_shot) else {
-            return;
-        };
-        let dependency = Resource::Service(replaced.service.clone(), replaced.number);
-        let change = &mut self.changes[slot.change];
-        change
-            .reasons
-            .push(Reason::DependencyReplaced { dependency });
-        change.verdict = change.verdict.max(Verdict::Restart);
-        slot.course = Course::Restart;
     }
 
     /// Adds the notes that follow from the comparison.
@@ -450,7 +480,7 @@ impl<'a> Planner<'a> {
 }
 
 /// Returns why a container that is as it should be has to be started, if it has to.
-fn start_reason(
+pub(super) fn start_reason(
     container: &ObservedContainer,
     service: &Service<crate::model::Resolved>,
 ) -> Option<Reason> {
@@ -467,4 +497,31 @@ fn start_reason(
         && state.exit_code == 0
         && service.lifecycle == Lifecycle::OneShot(Rerun::OnChange);
     (!has_done_its_work).then_some(Reason::NotRunning { state: words })
+}
+
+/// Returns what is not of the definition and differs all the same: the name and the state of the container that stays.
+fn condition(slot: &Slot<'_>, service: &Service<crate::model::Resolved>) -> Vec<FieldChange> {
+    let Some(kept) = slot.kept else {
+        return Vec::new();
+    };
+    let field = |path, old: String, new: &str| FieldChange {
+        path,
+        old: Some(Shown::Plain(old)),
+        new: Some(Shown::Plain(new.to_owned())),
+    };
+    let has_wrong_name = kept.name != slot.spec.name;
+    let name = has_wrong_name.then(|| {
+        field(
+            key_path!["container_name"],
+            kept.name.clone(),
+            &slot.spec.name,
+        )
+    });
+    let state = match start_reason(kept, service) {
+        Some(Reason::NotRunning { state }) => Some(state),
+        Some(_) => Some("paused".to_owned()),
+        None => None,
+    };
+    let state = state.map(|state| field(key_path!["state"], state, "running"));
+    name.into_iter().chain(state).collect()
 }

@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::model::{KeyPath, NetworkName, ServiceName, SocketName, VolumeName};
 
-use super::Action;
+use super::{Action, Mark};
 
 /// The ordered answer to the difference between what is desired and what was observed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -161,10 +161,22 @@ pub enum Reason {
         /// The paths, as in [`Change::fields`].
         fields: Vec<KeyPath>,
     },
+    /// It is not as it was made although its definition is the same: somebody changed it.
+    ChangedByHand,
+    /// A file that it has read has another content now.
+    FileChanged {
+        /// What brings it to the process.
+        remedy: FileRemedy,
+    },
     /// The tag names another image now.
     ImageChanged,
     /// Something that it hangs on is replaced.
     DependencyReplaced {
+        /// What.
+        dependency: Resource,
+    },
+    /// Something that it hangs on is restarted.
+    DependencyRestarted {
         /// What.
         dependency: Resource,
     },
@@ -202,6 +214,25 @@ pub enum Reason {
     },
 }
 
+/// What brings the new content of a file to the process that has read the old one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FileRemedy {
+    /// It is told to read its files again.
+    Reload {
+        /// How, in words: the signal or the command.
+        how: String,
+    },
+    /// It is stopped and started.
+    Restart {
+        /// Whether the container sees another file than the one that is there now, which only a start changes.
+        is_replaced: bool,
+        /// Whether a reload is declared for any of the files.
+        is_declared: bool,
+    },
+    /// It is started anyway, or runs once more.
+    Start,
+}
+
 /// A field that differs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldChange {
@@ -220,6 +251,8 @@ pub enum Shown {
     Plain(String),
     /// It is a secret; only that it differs is said.
     Secret,
+    /// The content of a file, by where it comes from, such as `./app.conf`; of the content itself it is only said that it differs.
+    Content(String),
 }
 
 impl fmt::Display for Shown {
@@ -227,6 +260,7 @@ impl fmt::Display for Shown {
         match self {
             Self::Plain(text) => f.pad(text),
             Self::Secret => f.pad("***"),
+            Self::Content(origin) => f.pad(origin),
         }
     }
 }
@@ -251,6 +285,8 @@ pub struct Step {
     pub after: BTreeSet<StepId>,
     /// What takes this step back, should a later step of the same change fail; performed in the reverse order of the steps.
     pub undo: Vec<Action>,
+    /// What is known once it is done, and cannot be seen at the container.
+    pub marks: Vec<Mark>,
     /// Whether the change has reached its aim before this step, which only tidies up: should it fail, nothing is taken back.
     pub tidies: bool,
 }

@@ -5,8 +5,10 @@ use std::fmt::Write;
 
 use unicode_width::UnicodeWidthStr;
 
+use crate::key_path;
 use crate::model::ServiceName;
 
+use super::reason_text::{remark, why};
 use super::{
     Action, Change, FieldChange, Note, OrphanKind, Plan, Reason, Resource, Shown, TextOptions,
     Verdict,
@@ -160,7 +162,7 @@ fn verdict(change: &Change) -> &'static str {
 }
 
 /// Returns the kind and name of a resource; the number of a container is told from the second on.
-fn kind_and_name(resource: &Resource) -> (&'static str, String) {
+pub(super) fn kind_and_name(resource: &Resource) -> (&'static str, String) {
     match resource {
         Resource::Image(name) => ("image", name.clone()),
         Resource::Network(name) => ("network", name.to_string()),
@@ -240,16 +242,26 @@ fn table(rows: &[Vec<String>]) -> String {
 
 fn block(out: &mut String, change: &Change, options: &TextOptions<'_>) {
     let (kind, name) = kind_and_name(&change.resource);
-    let _ = writeln!(
-        out,
-        "{:<3} {kind} {name}: {}",
-        sign(change),
-        verdict(change)
-    );
+    let head = format!("{:<3} {kind} {name}: {}", sign(change), verdict(change));
+    let remark = change.reasons.iter().find_map(remark);
+    let _ = writeln!(out, "{}", beside(head, remark.unwrap_or_default(), options));
     for field in &change.fields {
         field_line(out, change, field, options);
     }
-    for reason in change.reasons.iter().filter_map(why) {
+    // What a field says already is no reason beside it.
+    let is_shown = |reason: &&Reason| {
+        let says = matches!(reason, Reason::NotRunning { .. } | Reason::Paused);
+        says && change
+            .fields
+            .iter()
+            .any(|field| field.path == key_path!["state"])
+    };
+    for reason in change
+        .reasons
+        .iter()
+        .filter(|it| !is_shown(it))
+        .filter_map(why)
+    {
         let _ = writeln!(out, "    why   {reason}");
     }
 }
@@ -270,6 +282,9 @@ fn field_line(out: &mut String, change: &Change, field: &FieldChange, options: &
     let is_secret = |side: &Option<Shown>| matches!(side, Some(Shown::Secret));
     let values = if is_secret(&field.old) && is_secret(&field.new) {
         "differs (secret)".to_owned()
+    } else if let (Some(Shown::Content(_)), Some(Shown::Content(origin))) = (&field.old, &field.new)
+    {
+        format!("{origin} changed")
     } else {
         let each = if options.verbose {
             usize::MAX
@@ -279,20 +294,23 @@ fn field_line(out: &mut String, change: &Change, field: &FieldChange, options: &
         let show = |side: &Option<Shown>| match side {
             None => "(none)".to_owned(),
             Some(Shown::Secret) => "***".to_owned(),
+            Some(Shown::Content(origin)) => origin.clone(),
             Some(Shown::Plain(text)) => cut(&quoted(text), each),
         };
         format!("{} → {}", show(&field.old), show(&field.new))
     };
-    let mut line = format!("{head}{values}");
-    if !place.is_empty() {
-        let gap = options
-            .width
-            .saturating_sub(line.width() + place.width())
-            .max(2);
-        line.push_str(&" ".repeat(gap));
-        line.push_str(&place);
+    let line = format!("{head}{values}");
+    let _ = writeln!(out, "{}", beside(line, &place, options));
+}
+
+/// Returns a line with something at its right end.
+fn beside(mut line: String, right: &str, options: &TextOptions<'_>) -> String {
+    if !right.is_empty() {
+        let room = options.width.saturating_sub(line.width() + right.width());
+        line.push_str(&" ".repeat(room.max(2)));
+        line.push_str(right);
     }
-    let _ = writeln!(out, "{line}");
+    line
 }
 
 /// Returns a text in quotes; numbers, sizes and flags stand for themselves.
@@ -321,30 +339,6 @@ fn cut(text: &str, room: usize) -> String {
         .iter()
         .collect();
     format!("{head}…{tail}")
-}
-
-/// Returns a reason in words; `None` where the verdict says it already.
-fn why(reason: &Reason) -> Option<String> {
-    Some(match reason {
-        Reason::Missing | Reason::ConfigDrift { .. } | Reason::Down => return None,
-        Reason::ImageChanged => "its tag names another image now".to_owned(),
-        Reason::DependencyReplaced { dependency } => {
-            format!("{} is replaced", kind_and_name(dependency).1)
-        }
-        Reason::NotRunning { state } => format!("it {state}"),
-        Reason::Paused => "it is paused".to_owned(),
-        Reason::WrongName { name } => {
-            format!("it is called {name}, left from an interrupted replacement or renamed by hand")
-        }
-        Reason::Leftover => "an interrupted replacement left a second container".to_owned(),
-        Reason::TooMany => "more than the scale asks for".to_owned(),
-        Reason::Orphan => "no longer in stack.toml".to_owned(),
-        Reason::OtherFolder { folder } => {
-            format!("it was made from {folder}, which its labels say as long as it lives")
-        }
-        Reason::Forced => "asked for".to_owned(),
-        Reason::Unseen { why } => why.clone(),
-    })
 }
 
 /// Returns the lines between the changes and the last line: pulls, sockets, what is left out, what is away, the order.
@@ -546,6 +540,7 @@ fn told(field: &FieldChange, options: &TextOptions<'_>) -> String {
     let show = |side: &Option<Shown>| match side {
         None => "(none)".to_owned(),
         Some(Shown::Secret) => "***".to_owned(),
+        Some(Shown::Content(origin)) => origin.clone(),
         Some(Shown::Plain(text)) => cut(&quoted(text), options.width / 4),
     };
     format!("{} {} → {}", field.path, show(&field.old), show(&field.new))

@@ -8,10 +8,10 @@ use tokio::sync::mpsc;
 
 use crate::compose::{self, ComposeGeneration, labels};
 use crate::engine::{Engine, LogOptions};
-use crate::exec::{self, ApplyOptions, ApplyProgress, ApplyReport, Stop};
+use crate::exec::{self, ApplyOptions, ApplyProgress, ApplyReport, StepOutcome, Stop};
 use crate::model::{Observed, ObservedContainer, Resolved, ServiceName, Stack};
 use crate::plan::{self, ContainerRef, DownOptions, Plan, PlanOptions};
-use crate::store::{ApplyLock, StateDir};
+use crate::store::{ApplyLock, StateDir, keep_marks, read_marks};
 
 use super::{Project, ReconcileError};
 
@@ -98,8 +98,14 @@ impl Session {
 
     /// Plans from a snapshot that was taken already.
     pub fn plan_from(&self, observed: &Observed, options: &PlanOptions) -> Plan {
+        // Without them a container may be reloaded once more than it needs: no reason not to plan.
+        let marks = read_marks(&self.state).unwrap_or_else(|error| {
+            tracing::warn!(%error, "what is known of containers could not be read");
+            plan::Marks::new()
+        });
         let options = PlanOptions {
             salt: self.state.salt().to_owned(),
+            marks,
             compose: self.compose,
             ..options.clone()
         };
@@ -163,6 +169,29 @@ impl Session {
         progress: mpsc::Sender<ApplyProgress>,
         stop: &Stop,
     ) -> ApplyReport {
-        exec::apply(Arc::clone(&self.engine), plan, options, progress, stop).await
+        let report = exec::apply(Arc::clone(&self.engine), plan, options, progress, stop).await;
+        self.keep_marks(plan, &report).await;
+        report
+    }
+
+    /// Keeps what the steps that were done brought about and nobody can see. What is not kept is done again.
+    async fn keep_marks(&self, plan: &Plan, report: &ApplyReport) {
+        let steps = plan.steps.iter().zip(&report.outcomes);
+        let done = steps.filter(|(_, outcome)| **outcome == StepOutcome::Done);
+        let marks: Vec<plan::Mark> = done.flat_map(|(step, _)| step.marks.clone()).collect();
+        if marks.is_empty() {
+            return;
+        }
+        let there = match self.observe().await {
+            Ok(observed) => observed.containers.into_iter().map(|it| it.id).collect(),
+            // Nobody is forgotten who could not be seen.
+            Err(_) => match read_marks(&self.state) {
+                Ok(marks) => marks.into_keys().map(|(container, _)| container).collect(),
+                Err(_) => return,
+            },
+        };
+        if let Err(error) = keep_marks(&self.state, &marks, &there) {
+            tracing::warn!(%error, "what was done could not be kept");
+        }
     }
 }

@@ -7,10 +7,10 @@ use stackgen::compose;
 use stackgen::engine::Engine;
 use stackgen::exec::{self, ApplyOptions, ApplyReport, Stop};
 use stackgen::model::{Resolved, Stack};
-use stackgen::plan::{self, DownOptions, Plan, PlanOptions};
+use stackgen::plan::{self, DownOptions, Marks, Plan, PlanOptions};
 use std::sync::Arc;
 
-fn options() -> PlanOptions {
+pub(crate) fn options() -> PlanOptions {
     PlanOptions {
         salt: "salt".to_owned(),
         ..PlanOptions::default()
@@ -20,6 +20,16 @@ fn options() -> PlanOptions {
 pub(crate) async fn diff(world: &World, stack: &Stack<Resolved>) -> Plan {
     let observed = world.engine.observe(&compose::scope(stack)).await.unwrap();
     plan::diff(stack, &observed, &options())
+}
+
+/// Plans with what is known from steps that were done.
+pub(crate) async fn diff_knowing(world: &World, stack: &Stack<Resolved>, marks: &Marks) -> Plan {
+    let observed = world.engine.observe(&compose::scope(stack)).await.unwrap();
+    let options = PlanOptions {
+        marks: marks.clone(),
+        ..options()
+    };
+    plan::diff(stack, &observed, &options)
 }
 
 pub(crate) async fn perform(world: &World, plan: &Plan) -> ApplyReport {

@@ -8,6 +8,8 @@
 
 mod applies;
 mod binary;
+mod drift;
+mod drift_files;
 mod fields;
 mod images;
 mod lifecycle;

@@ -142,6 +142,7 @@ impl World {
             environment: BTreeMap::from([("GREETING".to_owned(), Some("hello".to_owned()))]),
             user: None,
             working_dir: Some("/tmp".to_owned()),
+            privileged: false,
         };
         let session = self.engine.exec(&spec).await.unwrap();
         let (out, error) = collect(session.output).await;
@@ -158,6 +159,7 @@ impl World {
             volumes: BTreeSet::new(),
             container_names: BTreeSet::new(),
             sockets: BTreeMap::new(),
+            files: BTreeSet::new(),
         }
     }
 }

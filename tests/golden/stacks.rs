@@ -83,6 +83,7 @@ pub fn service<F: Lift>(container: ContainerOptions<F>) -> Service<F> {
         profiles: Vec::new(),
         scale: 1,
         lifecycle: Lifecycle::Daemon,
+        reload: None,
         more: IndexMap::new(),
     }
 }
@@ -148,7 +149,7 @@ fn depends_on<F: Lift>(entries: &[(&str, Condition)]) -> IndexMap<ServiceName, D
     let entry = |(name, condition): &(&str, Condition)| {
         let dependency = Dependency {
             condition: *condition,
-            restart: false,
+            on_replace: OnReplace::Nothing,
             required: true,
             more: IndexMap::new(),
         };

@@ -127,9 +127,11 @@ impl Guarded {
             | Action::StopContainer { container, .. }
             | Action::RestartContainer { container, .. }
             | Action::UnpauseContainer { container }
+            | Action::SignalContainer { container, .. }
             | Action::RenameContainer { container, .. }
             | Action::UpdateContainer { container, .. }
             | Action::RemoveContainer { container, .. } => self.owns(container),
+            Action::RunCommand(run) => self.owns(&run.container),
         }
     }
 

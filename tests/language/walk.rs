@@ -117,6 +117,8 @@ pub(crate) fn beside(table: &Table, key: Option<&str>) -> Vec<String> {
         ("dag", Some("default_args")) => "tasks = { load = { bash = \"true\" } }",
         ("task", Some("docker" | "exec" | "bash" | "http")) => "",
         ("task", _) => "bash = \"true\"",
+        ("reload", Some("signal" | "command")) => "",
+        ("reload", _) => "command = [\"true\"]",
         _ => "",
     };
     let required = table

@@ -57,6 +57,7 @@ pub(crate) async fn run(context: &Context, args: &Args) -> CommandResult {
         environment: args.env.iter().map(|text| variable(text)).collect(),
         user: args.user.clone(),
         working_dir: args.workdir.clone(),
+        privileged: false,
     };
     let mut session_of_command = session.engine.exec(&spec).await?;
     while let Some(chunk) = session_of_command.output.next().await {

@@ -72,6 +72,7 @@ pub(super) fn read(body: &[u8]) -> Result<ObservedContainer, Incomplete> {
         addresses: addresses(&settings),
         network_ids: network_ids(&settings),
         volumes: mounts::volumes(inspect.mounts.unwrap_or_default()),
+        files: BTreeMap::new(),
         beyond,
         id,
     })
@@ -405,6 +406,7 @@ fn state(state: EngineState, restart_count: i64) -> ContainerState {
         error: state.error.unwrap_or_default(),
         oom_killed: state.oom_killed.unwrap_or_default(),
         restart_count,
+        pid: positive(state.pid),
         started_at: state.started_at.as_deref().and_then(time),
         finished_at: state.finished_at.as_deref().and_then(time),
         health_log: health

@@ -3,6 +3,7 @@
 //! **Invariant:** the client library's types do not leave this folder.
 
 mod base64;
+mod command;
 mod container;
 mod create;
 mod credentials;

@@ -10,10 +10,11 @@ use futures_util::stream;
 use hyper::Method;
 
 use crate::compose::labels::{PROJECT, TASK_PROJECT};
-use crate::engine::{CALL_TIMEOUT, EngineError, sockets};
+use crate::engine::{CALL_TIMEOUT, EngineError, files, sockets};
 use crate::model::{
     ContainerId, ImageId, ImageReference, IpamPoolSpec, NetworkId, Observed, ObservedContainer,
-    ObservedImage, ObservedNetwork, ObservedSocket, ObservedVolume, Scope, SocketName, Unknown,
+    ObservedFile, ObservedImage, ObservedNetwork, ObservedSocket, ObservedVolume, Scope,
+    SocketName, Unknown,
 };
 use crate::plan::ContainerRef;
 
@@ -42,11 +43,12 @@ impl DockerEngine {
     pub(super) async fn look_at(&self, scope: &Scope) -> Result<Observed, EngineError> {
         let engine = self.known().await?.clone();
         let mut unknown = Vec::new();
-        let (listed, networks, volumes, images) = futures_util::future::join4(
+        let (listed, networks, volumes, images, files) = futures_util::future::join5(
             self.list_scope(scope),
             self.look_at_networks(scope),
             self.look_at_volumes(scope),
             self.look_at_images(&scope.images),
+            look_at_files(&scope.files, engine.is_local),
         )
         .await;
         let listed = listed?;
@@ -63,6 +65,9 @@ impl DockerEngine {
             containers.extend(self.look_at_tasks(scope, &mut unknown).await?);
             containers.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
         }
+        for container in containers.iter_mut().filter(|_| !files.is_empty()) {
+            container.files = files::observe_mounted(container, &files);
+        }
         let volumes = volumes.unwrap_or_else(|error| {
             unknown.push(unseen("volumes", &error));
             Vec::new()
@@ -76,6 +81,7 @@ impl DockerEngine {
             foreign_subnets: networks.foreign_subnets,
             volumes,
             images: images.0,
+            files,
             unknown,
         })
     }
@@ -424,6 +430,17 @@ fn network(network: NetworkInspect) -> Option<ObservedNetwork> {
             .collect(),
         containers,
     })
+}
+
+/// Looks at files of the host, on a thread for what may block: a slow disk must not hold up the answers of the engine.
+async fn look_at_files(paths: &BTreeSet<String>, is_local: bool) -> BTreeMap<String, ObservedFile> {
+    if !is_local || paths.is_empty() {
+        return BTreeMap::new();
+    }
+    let paths = paths.clone();
+    let look = tokio::task::spawn_blocking(move || files::observe_files(&paths));
+    // A thread that panicked has seen nothing.
+    look.await.unwrap_or_default()
 }
 
 fn look_at_sockets(

@@ -55,6 +55,8 @@ impl DockerEngine {
             Action::StopContainer { container, grace } => self.stop(container, *grace).await,
             Action::RestartContainer { container, grace } => self.restart(container, *grace).await,
             Action::UnpauseContainer { container } => self.unpause(container).await,
+            Action::SignalContainer { container, signal } => self.signal(container, signal).await,
+            Action::RunCommand(run) => self.run_command(run).await,
             Action::RenameContainer { container, to } => self.rename(container, to).await,
             Action::UpdateContainer {
                 container,
@@ -200,6 +202,20 @@ impl DockerEngine {
         .await
     }
 
+    async fn signal(
+        &self,
+        container: &ContainerRef,
+        signal: &str,
+    ) -> Result<Performed, EngineError> {
+        let what = format!("signal {signal} to container {container}");
+        let path = format!(
+            "/containers/{}/kill?signal={}",
+            escape(key(container)),
+            escape(signal)
+        );
+        self.post(&what, &path, CALL_TIMEOUT).await
+    }
+
     async fn rename(&self, container: &ContainerRef, to: &str) -> Result<Performed, EngineError> {
         let what = format!("rename of container {container} to {to}");
         let path = format!(
@@ -340,9 +356,11 @@ fn ambiguous_name(action: &Action) -> Option<&ContainerRef> {
         | Action::StopContainer { container, .. }
         | Action::RestartContainer { container, .. }
         | Action::UnpauseContainer { container }
+        | Action::SignalContainer { container, .. }
         | Action::RenameContainer { container, .. }
         | Action::UpdateContainer { container, .. }
         | Action::RemoveContainer { container, .. } => container,
+        Action::RunCommand(run) => &run.container,
         Action::PullImage { .. }
         | Action::CreateNetwork(_)
         | Action::RemoveNetwork { .. }
@@ -375,6 +393,8 @@ fn gone(action: &Action, container: &ContainerRef) -> Result<Performed, EngineEr
         | Action::StartContainer { .. }
         | Action::RestartContainer { .. }
         | Action::UnpauseContainer { .. }
+        | Action::SignalContainer { .. }
+        | Action::RunCommand(_)
         | Action::RenameContainer { .. }
         | Action::UpdateContainer { .. }
         | Action::Await { .. }

@@ -99,6 +99,7 @@ fn no_image(image: &ImageReference, error: EngineError) -> EngineError {
         | EngineError::Broken { .. }
         | EngineError::NoImage { .. }
         | EngineError::TooOld { .. }
+        | EngineError::Command { .. }
         | EngineError::Socket { .. }) => other,
     }
 }

@@ -92,6 +92,7 @@ fn exec_body(spec: &ExecSpec) -> Value {
         "AttachStderr": true,
         "Tty": false,
         "Cmd": spec.command,
+        "Privileged": spec.privileged,
         "Env": variables.collect::<Vec<_>>(),
         "User": spec.user.as_deref().unwrap_or_default(),
         "WorkingDir": spec.working_dir.as_deref().unwrap_or_default(),

@@ -3,6 +3,7 @@
 //!
 //! Time is tokio's, so that a test with paused time waits for nothing. Ids are counted, so that two runs are alike.
 
+mod command;
 mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,8 +18,8 @@ use tokio::task::JoinSet;
 
 use crate::compose::labels::PROJECT;
 use crate::model::{
-    ContainerConfig, EngineFacts, ImageReference, Observed, ObservedContainer, ObservedImage,
-    ObservedNetwork, ObservedVolume, Scope,
+    ContainerConfig, EngineFacts, ImageReference, Observed, ObservedContainer, ObservedFile,
+    ObservedImage, ObservedNetwork, ObservedVolume, Scope,
 };
 use crate::plan::{Action, ContainerRef};
 
@@ -40,6 +41,8 @@ pub struct Script {
     pub is_unhealthy: bool,
     /// What it writes.
     pub output: String,
+    /// The one command that fails in it.
+    pub failing_command: Option<String>,
 }
 
 /// What goes wrong at one call.
@@ -117,6 +120,11 @@ impl FakeEngine {
     /// Says what containers of a service do, from their next start on.
     pub fn script(&self, service: &str, script: Script) {
         self.world().scripts.insert(service.to_owned(), script);
+    }
+
+    /// Puts a file on the host, or another in its place.
+    pub fn add_file(&self, path: &str, file: ObservedFile) {
+        self.world().files.insert(path.to_owned(), file);
     }
 
     /// Puts a container there as if somebody else had made it.

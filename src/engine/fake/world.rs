@@ -8,8 +8,8 @@ use crate::engine::{EngineError, EngineEvent, EventSubject, Performed, PullProgr
 use crate::model::{
     Bytes, ContainerConfig, ContainerId, ContainerSpec, ContainerState, ContainerStatus,
     EndpointSpec, EngineFacts, Health, ImageId, ImageReference, Limits, MountSpecSource, NetworkId,
-    NetworkSpec, Observed, ObservedContainer, ObservedImage, ObservedNetwork, ObservedSocket,
-    ObservedVolume, Resolved, Scope, VolumeSpec,
+    NetworkSpec, Observed, ObservedContainer, ObservedFile, ObservedImage, ObservedNetwork,
+    ObservedSocket, ObservedVolume, Resolved, Scope, VolumeSpec,
 };
 use crate::plan::{Action, ContainerRef};
 
@@ -38,6 +38,7 @@ pub(super) struct World {
     pub(super) volumes: BTreeMap<String, ObservedVolume>,
     pub(super) images: BTreeMap<ImageReference, ObservedImage>,
     pub(super) registry: BTreeSet<ImageReference>,
+    pub(super) files: BTreeMap<String, ObservedFile>,
     pub(super) scripts: BTreeMap<String, Script>,
     pub(super) calls: Vec<String>,
     pub(super) fault: Option<(usize, Fault)>,
@@ -80,7 +81,7 @@ pub(super) fn not_found(container: &ContainerRef) -> EngineError {
     }
 }
 
-fn conflict(what: String, message: String) -> EngineError {
+pub(super) fn conflict(what: String, message: String) -> EngineError {
     EngineError::Conflict { what, message }
 }
 
@@ -102,9 +103,11 @@ pub(super) fn describe(action: &Action) -> String {
         | Action::StopContainer { container, .. }
         | Action::RestartContainer { container, .. }
         | Action::UnpauseContainer { container }
+        | Action::SignalContainer { container, .. }
         | Action::UpdateContainer { container, .. }
         | Action::RemoveContainer { container, .. }
         | Action::Await { container, .. } => container.to_string(),
+        Action::RunCommand(run) => format!("{} {}", run.container, run.command.join(" ")),
         Action::FixSocket(fix) => fix.socket.to_string(),
     };
     format!("{} {subject}", action.name())
@@ -118,13 +121,16 @@ impl World {
         }
     }
 
-    fn get(&mut self, container: &ContainerRef) -> Result<&mut ObservedContainer, EngineError> {
+    pub(super) fn get(
+        &mut self,
+        container: &ContainerRef,
+    ) -> Result<&mut ObservedContainer, EngineError> {
         let id = self.find(container).map(|it| it.id.clone());
         id.and_then(|id| self.containers.get_mut(&id))
             .ok_or_else(|| not_found(container))
     }
 
-    fn script_of(&self, container: &ObservedContainer) -> Script {
+    pub(super) fn script_of(&self, container: &ObservedContainer) -> Script {
         let service = container.config.labels.get(labels::SERVICE);
         let script = service.and_then(|service| self.scripts.get(service));
         script.cloned().unwrap_or_default()
@@ -194,6 +200,7 @@ impl World {
                     (name.clone(), socket)
                 })
                 .collect(),
+            files: self.files.clone(),
             unknown: Vec::new(),
         }
     }
@@ -242,6 +249,8 @@ impl World {
                 self.get(container)?.state.status = ContainerStatus::Running;
                 Ok(Performed::Done)
             }
+            Action::SignalContainer { container, .. } => self.signal(container),
+            Action::RunCommand(run) => self.run_command(run),
             Action::RenameContainer { container, to } => self.rename(container, to),
             Action::UpdateContainer {
                 container,
@@ -386,6 +395,7 @@ impl World {
             addresses: BTreeMap::new(),
             network_ids: BTreeMap::new(),
             volumes: self.volumes_of(spec, &image.volumes),
+            files: BTreeMap::new(),
             beyond: Vec::new(),
         };
         if let Some(main) = main {

@@ -78,6 +78,7 @@ async fn start(
             .collect(),
         user: exec.user.clone(),
         working_dir: exec.working_dir.clone(),
+        privileged: false,
     };
     let session = engine.exec(&spec).await.map_err(lost)?;
     job.tell_doing(format!("exec in {}", container.name), false);
@@ -203,6 +204,7 @@ impl Target {
             environment: BTreeMap::new(),
             user: self.user.clone(),
             working_dir: None,
+            privileged: false,
         };
         let Ok(mut session) = self.engine.exec(&spec).await else {
             return false;

@@ -127,7 +127,7 @@ fn service_view(stack: &Stack<Template>, service: &Service<Template>, rebase: &R
 fn dependency(dependency: &Dependency<Template>, rebase: &Rebase) -> Value {
     let mut entry = MapBuilder::default();
     entry.put("condition", dependency.condition.compose_name());
-    if dependency.restart {
+    if dependency.on_replace.restarts() {
         entry.put("restart", true);
     }
     if !dependency.required {

@@ -3,8 +3,8 @@
 use indexmap::IndexMap;
 
 use crate::model::{
-    Attribute, Attributes, Condition, Dependency, Form, Lifecycle, ProfileName, Rerun, Service,
-    ServiceName,
+    Attribute, Attributes, Condition, Dependency, Form, Lifecycle, OnReplace, ProfileName, Reload,
+    ReloadHow, Rerun, Service, ServiceName,
 };
 
 use super::super::language;
@@ -20,6 +20,13 @@ pub(super) const CONDITIONS: [(&str, Condition); 6] = [
     ("service_started", Condition::Started),
     ("service_healthy", Condition::Healthy),
     ("service_completed_successfully", Condition::Completed),
+];
+
+/// The words for what becomes of a dependant.
+const ON_REPLACE: [(&str, OnReplace); 3] = [
+    ("nothing", OnReplace::Nothing),
+    ("restart", OnReplace::Restart),
+    ("recreate", OnReplace::Recreate),
 ];
 
 impl<'a, F: Form> Decoder<'a, F> {
@@ -57,10 +64,67 @@ impl<'a, F: Form> Decoder<'a, F> {
         Some(dependencies)
     }
 
+    fn update(&mut self, node: &Node, path: &At<'_>) -> Option<Box<Reload<F>>> {
+        let mut reader = Reader::open(self, node, path, &language::SERVICE_UPDATE)?;
+        let reload = reader.with("reload", Decoder::reload);
+        reader.finish();
+        reload.map(Box::new)
+    }
+
+    fn reload(&mut self, node: &Node, path: &At<'_>) -> Option<Reload<F>> {
+        if node.list().is_some() {
+            let (command, user) = (self.words(node, path)?, None);
+            return self.reload_of(node, path, ReloadHow::Command { command, user });
+        }
+        if node.table().is_none() {
+            let signal = self.signal(node, path)?;
+            return self.reload_of(node, path, ReloadHow::Signal(signal));
+        }
+        let mut reader = Reader::open(self, node, path, &language::RELOAD)?;
+        let signal = reader.with("signal", Decoder::signal);
+        let command = reader.with("command", Decoder::words);
+        let user = reader.text("user");
+        let files = reader.texts("files");
+        reader.exclusive(&["signal", "command"]);
+        reader.finish();
+        let how = match (signal, command) {
+            (Some(signal), _) => ReloadHow::Signal(signal),
+            (None, Some(command)) => ReloadHow::Command { command, user },
+            (None, None) => {
+                let is_told = node.get("signal").or(node.get("command")).is_some();
+                if !is_told {
+                    self.wrong_type(node, path, "a table with a signal or a command");
+                }
+                return None;
+            }
+        };
+        let reload = self.reload_of(node, path, how)?;
+        Some(Reload { files, ..reload })
+    }
+
+    fn signal(&mut self, node: &Node, path: &At<'_>) -> Option<String> {
+        self.word(node, path, language::SIGNALS)?;
+        self.known_text(node, path)
+    }
+
+    /// Makes a reload for all files, unless its command is empty.
+    fn reload_of(&mut self, node: &Node, path: &At<'_>, how: ReloadHow<F>) -> Option<Reload<F>> {
+        if let ReloadHow::Command { command, .. } = &how
+            && F::known(command).is_some_and(Vec::is_empty)
+        {
+            self.wrong_type(node, path, "a command with at least one word");
+            return None;
+        }
+        Some(Reload {
+            how,
+            files: Vec::new(),
+        })
+    }
+
     fn dependency(&mut self, node: &Node, path: &At<'_>) -> Option<Dependency<F>> {
         let mut dependency = Dependency {
             condition: Condition::Started,
-            restart: false,
+            on_replace: OnReplace::Nothing,
             required: true,
             more: Attributes::<F>::new(),
         };
@@ -73,7 +137,13 @@ impl<'a, F: Form> Decoder<'a, F> {
         if let Some(condition) = reader.choice("condition", &CONDITIONS) {
             dependency.condition = condition;
         }
-        dependency.restart = reader.flag("restart").unwrap_or(false);
+        if reader.flag("restart") == Some(true) {
+            dependency.on_replace = OnReplace::Restart;
+        }
+        if let Some(chosen) = reader.choice("on_replace", &ON_REPLACE) {
+            dependency.on_replace = chosen;
+        }
+        reader.exclusive(&["restart", "on_replace"]);
         dependency.required = reader.flag("required").unwrap_or(true);
         dependency.more = reader.carry(&[]);
         reader.finish();
@@ -104,6 +174,7 @@ impl<'a, 'n, F: Form> Reader<'_, 'a, 'n, F> {
             self.quarrel(key, other);
         }
         let lifecycle = self.lifecycle();
+        let reload = self.with("update", Decoder::update);
         // `mixins` are merged in by now.
         let _ = self.known_texts("mixins");
         Service {
@@ -113,6 +184,7 @@ impl<'a, 'n, F: Form> Reader<'_, 'a, 'n, F> {
             profiles,
             scale: scale.or(replicas).unwrap_or(1),
             lifecycle,
+            reload,
             more,
         }
     }

@@ -278,7 +278,7 @@ impl<'a, F: Form> Decoder<'a, F> {
             ..Policy::default()
         };
         for text in reader.known_texts("ignore") {
-            policy.ignore.push(KeyPath::new(text.split('.')));
+            policy.ignore.push(KeyPath::parse(&text));
         }
         policy.prevent_destroy = reader
             .with("prevent_destroy", Decoder::volume_references)

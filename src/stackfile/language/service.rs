@@ -7,8 +7,8 @@ use super::table::key;
 use super::{Field, Kind, Shape, Table};
 
 use Shape::{
-    Array, Devices, Either, Fixed, Flag, List, Loose, Name, Names, Number, Path, Range, Real,
-    Section, Short, Text, Word,
+    Array, Command, Devices, Either, Fixed, Flag, List, Loose, Name, Names, Number, Path, Range,
+    Real, Section, Short, Text, Word,
 };
 
 /// The words for conditions, stackgen's and Compose's.
@@ -48,8 +48,45 @@ static OWN: &[Field] = &[
     key("scale", Fixed(&Range(0, u32::MAX as i64)), "How many containers run.").or("1"),
     key("oneshot", Fixed(&Flag), "Whether it is a job that ends: exit code 0 is success, and it runs again only when it changes. Implied where someone waits for it as completed.").or("false"),
     key("rerun", Fixed(&Word(&["changed", "always"])), "When a job runs again: if it changed, or at every apply.").or("\"changed\""),
+    key("update", Shape::Table(&SERVICE_UPDATE), "How a change is brought to its containers. Compose knows nothing of it: it is not rendered."),
     MIXINS,
 ];
+
+/// The signals that processes are told to read their files again by.
+pub(in crate::stackfile) static SIGNALS: &[&str] = &[
+    "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGWINCH", "SIGINT", "SIGQUIT", "SIGTERM", "SIGCONT",
+];
+
+/// How a change is brought to containers.
+pub static SERVICE_UPDATE: Table = Table::new(
+    "update",
+    "update",
+    "How a change is brought to the containers of a service.",
+    &[&[
+        key("reload", Either(&[Fixed(&Word(SIGNALS)), Array(&Loose), Shape::Table(&RELOAD)]), "How the process reads its files again when the content of a config, a secret or a mounted file has changed: a signal, a command that is run in the container, or a table. Without it the container is restarted. A file that was replaced by another, as many editors do, takes a restart all the same: the container sees the old one until then.")
+            .like(&["\"SIGHUP\"", "[\"nginx\", \"-s\", \"reload\"]", "{ signal = \"SIGUSR1\", files = [\"/etc/app.conf\"] }"]),
+    ]],
+)
+.example("[services.proxy.update]\nreload = [\"nginx\", \"-s\", \"reload\"]\n");
+
+/// A reload in its long form.
+pub static RELOAD: Table = Table::new(
+    "reload",
+    "a reload",
+    "A reload in its long form: a signal or a command.",
+    &[&[
+        key("signal", Fixed(&Word(SIGNALS)), "The signal to the container's first process."),
+        key("command", Command, "The command that is run in the container; it has to end with 0.")
+            .like(&["[\"nginx\", \"-s\", \"reload\"]"]),
+        key("user", Text, "The user that runs the command; the default is the container's.").like(&["\"root\""]),
+        key("files", List(&Loose), "What it is for: paths inside the container, folders of them, or names of configs and secrets. The default is every file.")
+            .like(&["[\"/etc/nginx\"]"]),
+    ]],
+)
+.exclusive(&[&["signal", "command"]]);
+
+/// The words for what becomes of a dependant.
+pub(super) static ON_REPLACE: &[&str] = &["nothing", "restart", "recreate"];
 
 /// The mixins of something.
 pub(super) const MIXINS: Field = key(
@@ -191,9 +228,15 @@ pub static DEPENDENCY: Table = Table::new(
         key(
             "restart",
             Fixed(&Flag),
-            "Whether this service is started again after the other one was replaced.",
+            "Compose's word for `on_replace = \"restart\"`.",
         )
         .or("false"),
+        key(
+            "on_replace",
+            Fixed(&Word(ON_REPLACE)),
+            "What becomes of this service when the other one is replaced: it runs on, or it is stopped before and started, or replaced, after it. When the other one is restarted, `restart` and `recreate` both restart it. The rendered file says `restart: true` for both.",
+        )
+        .or("\"nothing\""),
         key(
             "required",
             Fixed(&Flag),
@@ -201,7 +244,8 @@ pub static DEPENDENCY: Table = Table::new(
         )
         .or("true"),
     ]],
-);
+)
+.exclusive(&[&["restart", "on_replace"]]);
 
 static SERVICE_MODEL: Table = Table::new(
     "service_model",

@@ -63,6 +63,7 @@ pub fn running_scope(project: &ProjectName, seen: &[ObservedContainer]) -> Scope
             .collect(),
         container_names: BTreeSet::new(),
         sockets: BTreeMap::new(),
+        files: BTreeSet::new(),
     }
 }
 
