@@ -4,6 +4,8 @@
     reason = "the helpers of tests are outside of #[test] functions"
 )]
 
+#[path = "plan/drift.rs"]
+mod drift;
 mod stack_text;
 
 use std::time::Duration;
@@ -53,6 +55,13 @@ fn options() -> PlanOptions {
 
 /// Returns an engine to which `text` was applied.
 async fn running(text: &str) -> FakeEngine {
+    let engine = images();
+    apply(&engine, text).await;
+    engine
+}
+
+/// Returns an engine on which nothing runs, with the image of the tests.
+fn images() -> FakeEngine {
     let engine = FakeEngine::new();
     engine.add_plain_image(&ImageReference::parse("base:1").unwrap(), "sha256:one");
     let exits = Some((Duration::from_secs(1), 0));
@@ -63,7 +72,11 @@ async fn running(text: &str) -> FakeEngine {
             ..Script::default()
         },
     );
-    let plan = plan_of(&engine, text, &options()).await;
+    engine
+}
+
+async fn apply(engine: &FakeEngine, text: &str) {
+    let plan = plan_of(engine, text, &options()).await;
     let (progress, events) = tokio::sync::mpsc::channel(1);
     drop(events);
     let shared = std::sync::Arc::new(engine.clone());
@@ -76,7 +89,6 @@ async fn running(text: &str) -> FakeEngine {
     )
     .await;
     assert!(report.is_success(), "{report:#?}");
-    engine
 }
 
 async fn observe(engine: &FakeEngine, stack: &Stack<Resolved>) -> Observed {
@@ -148,7 +160,8 @@ async fn fields_are_shown_and_secrets_are_not() {
         environment.LEVEL              "info" → "debug"
 
     Left out  tool (profile debug)
-    Away      db, web, until the new container is up
+    Away      db    until healthy, 300 s at most
+              web   until it runs
     Order     1  db, web
 
     Plan: 2 to recreate. No data is lost.
@@ -177,7 +190,7 @@ async fn a_limit_is_changed_in_place_and_taken_off_by_a_new_container() {
         mem_limit                      1GiB → (none)
 
     Left out  tool (profile debug)
-    Away      db, until the new container is up
+    Away      db   until healthy, 300 s at most
 
     Plan: 1 to recreate. No data is lost.
     "#);
@@ -627,7 +640,7 @@ volumes = ["data:/data"]
     -/+ service db: recreate
         why   it was made from /elsewhere, which its labels say as long as it lives
 
-    Away      db, until the new container is up
+    Away      db   until it runs
 
     Plan: 1 to recreate. No data is lost.
     "#);

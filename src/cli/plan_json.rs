@@ -106,6 +106,7 @@ fn note(note: &Note) -> Value {
         Note::EngineTooOld { .. } => "engine_too_old",
         Note::StaleComposeHash { .. } => "stale_compose_hash",
         Note::NotWell { .. } => "not_well",
+        Note::TaskNeeds { .. } => "task_needs",
         Note::DriftIgnored { .. } => "drift_ignored",
         Note::DriftKept { .. } => "drift_kept",
         Note::Unseen { .. } => "unseen",

@@ -25,6 +25,7 @@ pub fn diff(stack: &Stack<Resolved>, observed: &Observed, options: &PlanOptions)
     planner.carry_out(&slots);
     planner.plan_orphan_objects();
     planner.note_the_rest();
+    planner.note_tasks(&slots);
     planner.note_strangers();
     planner.wait_for_the_unwell(&slots);
     planner.finish()

@@ -203,7 +203,10 @@ impl<'a> Planner<'a> {
     pub(super) fn mark_files(&mut self, slot: &Slot<'a>, step: StepId) {
         let is_started = slot.touch != Touch::Nothing || slot.kept.is_some_and(|it| !is_up(it));
         if is_started {
-            let marks = slot.difference.files.iter();
+            // Where only what is missing is made, nothing is copied anew.
+            let only_missing = self.options.only_missing;
+            let files = slot.difference.files.iter();
+            let marks = files.filter(|file| !(file.is_copied && only_missing));
             self.steps[step.0]
                 .marks
                 .extend(marks.filter_map(|file| file.mark.clone()));

@@ -4,6 +4,7 @@
 #![warn(clippy::wildcard_enum_match_arm)]
 
 mod action;
+mod away;
 mod check;
 mod compare;
 mod diff;

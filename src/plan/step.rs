@@ -414,6 +414,13 @@ pub enum Note {
         /// How it is, such as `unhealthy`.
         state: String,
     },
+    /// A task that uses services which are away for a while.
+    TaskNeeds {
+        /// The task, such as `dags.pipeline.load`.
+        task: String,
+        /// The services.
+        services: Vec<ServiceName>,
+    },
     /// Drift that the policy says to leave alone.
     DriftIgnored {
         /// The path.
@@ -455,6 +462,7 @@ impl Note {
             | Self::SocketAbsent { .. }
             | Self::StaleComposeHash { .. }
             | Self::NotWell { .. }
+            | Self::TaskNeeds { .. }
             | Self::DriftIgnored { .. }
             | Self::DriftKept { .. }
             | Self::Unseen { .. } => false,

@@ -8,6 +8,7 @@ use unicode_width::UnicodeWidthStr;
 use crate::key_path;
 use crate::model::ServiceName;
 
+use super::away::away;
 use super::reason_text::{remark, why};
 use super::{
     Action, Change, FieldChange, Note, OrphanKind, Plan, Reason, Resource, Shown, TextOptions,
@@ -360,19 +361,7 @@ fn remarks(plan: &Plan, options: &TextOptions<'_>) -> String {
         lines.push(("To pull", pulls.join(", ")));
     }
     lines.extend(plan.notes.iter().map(|note| note_line(note, options)));
-    let away: Vec<String> = plan
-        .changes
-        .iter()
-        .filter(|change| matches!(change.verdict, Verdict::Restart | Verdict::Recreate))
-        .filter(|change| matches!(change.resource, Resource::Service(..)))
-        .map(|change| kind_and_name(&change.resource).1)
-        .collect();
-    if !away.is_empty() {
-        lines.push((
-            "Away",
-            format!("{}, until the new container is up", away.join(", ")),
-        ));
-    }
+    lines.extend(away(plan));
     for (index, wave) in waves(plan).into_iter().enumerate() {
         let label = if index == 0 { "Order" } else { "" };
         lines.push((label, format!("{}  {}", index + 1, wave.join(", "))));
@@ -521,6 +510,9 @@ fn note_line(note: &Note, options: &TextOptions<'_>) -> (&'static str, String) {
         } => {
             let name = kind_and_name(&Resource::Service(service.clone(), *number)).1;
             ("Not well", format!("{name} runs and is {state}"))
+        }
+        Note::TaskNeeds { task, services } => {
+            ("Tasks", format!("{task} needs {}", names(services)))
         }
         Note::DriftIgnored { path } => ("Left", format!("{path}: drift ignored by policy")),
         Note::DriftKept { resource, fields } => {

@@ -11,6 +11,7 @@ mod binary;
 mod drift;
 mod drift_files;
 mod fields;
+mod hooks;
 mod images;
 mod lifecycle;
 mod look;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::load::{LoadError, Request, templates};
-use crate::model::{ContentSource, FileRole, Resolved, Sources, Stack};
+use crate::model::{ContentSource, FileRole, MountSource, Resolved, Sources, Stack};
 use crate::reconcile::project::load_sources;
 use crate::stackfile::Selection;
 use crate::watch::Interest;
@@ -48,8 +48,7 @@ pub(super) async fn read_settled(
     last
 }
 
-/// Returns which files can change a stack: what was read, what would be read if it were there, and files that are mounted as configs or
-/// secrets.
+/// Returns which files can change a stack: what was read, what would be read if it were there, and files that containers mount.
 pub(super) fn interest((sources, _): &Files, stack: Option<&Stack<Resolved>>) -> Interest {
     let folder = &sources.folder;
     let mut files: BTreeSet<PathBuf> = sources
@@ -71,6 +70,14 @@ pub(super) fn interest((sources, _): &Files, stack: Option<&Stack<Resolved>>) ->
     }
     if let Some(stack) = stack {
         let parts = stack.parts();
+        // A file that its container may write is seen to be changed at the next look; followed, its own writes would never give peace.
+        let services = stack.services().values();
+        let mounts = services.flat_map(|service| &service.container.volumes);
+        let mounted = mounts.filter_map(|mount| match &mount.source {
+            MountSource::Bind { path, .. } if mount.read_only => Some(PathBuf::from(path)),
+            _ => None,
+        });
+        files.extend(mounted.filter(|path| path.is_file()));
         let contents = parts.configs.values().chain(parts.secrets.values());
         files.extend(contents.filter_map(|content| match &content.source {
             ContentSource::File(path) => Some(folder.join(path)),
