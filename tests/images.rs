@@ -17,7 +17,9 @@ use stackgen::engine::Engine;
 use stackgen::engine::fake::FakeEngine;
 use stackgen::exec::{self, ApplyOptions, ApplyProgress, ApplyReport, StepOutcome, Stop};
 use stackgen::model::{ContainerConfig, ImageId, ImageReference, ObservedImage, Resolved, Stack};
-use stackgen::plan::{self, Plan, PlanOptions, Pull, Refresh, TextOptions};
+use stackgen::plan::{
+    self, Action, Bring, BuildWhich, BuildWish, Plan, PlanOptions, PullWhich, Refresh, TextOptions,
+};
 
 const SHOP: &str = r#"
 [stack]
@@ -154,11 +156,16 @@ async fn another_tag_in_the_file_is_told_once() {
 }
 
 /// Returns the images that are pulled before a plan.
-fn refreshed(text: &str, engine: &FakeEngine, which: &Refresh) -> Vec<String> {
+fn refreshed(text: &str, engine: &FakeEngine, pull: PullWhich) -> Vec<String> {
+    let which = Refresh {
+        pull,
+        build: BuildWhich::None,
+        wish: BuildWish::default(),
+    };
     let stack = stack(text);
     let observed = futures_util::FutureExt::now_or_never(engine.observe(&compose::scope(&stack)));
     let observed = observed.unwrap().unwrap();
-    let plan = plan::refresh(&stack, &observed, &options(), which);
+    let plan = plan::refresh(&stack, &observed, &options(), &which);
     assert_eq!(plan::check(&plan), vec![], "{plan:#?}");
     plan.steps
         .iter()
@@ -222,7 +229,7 @@ fn policies_say_what_an_apply_pulls_again() {
     let engine = all_here(tagged);
     let after = |hours: u64, pulled: BTreeMap<String, Timestamp>| {
         let now = tagged + Duration::from_secs(hours * 3600);
-        refreshed(POLICIES, &engine, &Refresh::ByPolicy { now, pulled })
+        refreshed(POLICIES, &engine, PullWhich::ByPolicy { now, pulled })
     };
     assert_eq!(after(1, BTreeMap::new()), ["always:1"]);
     assert_eq!(after(13, BTreeMap::new()), ["always:1", "half:1"]);
@@ -241,7 +248,7 @@ fn policies_say_what_an_apply_pulls_again() {
     let now = tagged;
     let pulled = BTreeMap::new();
     let empty = FakeEngine::new();
-    let none = refreshed(POLICIES, &empty, &Refresh::ByPolicy { now, pulled });
+    let none = refreshed(POLICIES, &empty, PullWhich::ByPolicy { now, pulled });
     assert_eq!(none, Vec::<String>::new());
 }
 
@@ -249,15 +256,15 @@ fn policies_say_what_an_apply_pulls_again() {
 fn the_pull_command_minds_policies_as_compose_does() {
     let engine = all_here(Timestamp::UNIX_EPOCH);
     let asked = |ignore_buildable| {
-        let which = Refresh::Asked { ignore_buildable };
-        refreshed(POLICIES, &engine, &which).join(" ")
+        let which = PullWhich::Asked { ignore_buildable };
+        refreshed(POLICIES, &engine, which).join(" ")
     };
     assert_eq!(
         asked(false),
         "always:1 built:1 daily:1 half:1 plain:1 refresh:1"
     );
     assert_eq!(asked(true), "always:1 daily:1 half:1 plain:1 refresh:1");
-    let missing = refreshed(POLICIES, &FakeEngine::new(), &Refresh::Missing).join(" ");
+    let missing = refreshed(POLICIES, &FakeEngine::new(), PullWhich::Missing).join(" ");
     assert_eq!(
         missing,
         "always:1 daily:1 half:1 missing:1 never:1 plain:1 refresh:1"
@@ -268,7 +275,7 @@ fn the_pull_command_minds_policies_as_compose_does() {
 async fn a_missing_image_that_must_not_be_pulled_blocks_the_plan() {
     let engine = FakeEngine::new();
     let never = PlanOptions {
-        pull: Pull::Never,
+        bring: Bring::Nothing,
         ..options()
     };
     for (text, options) in [
@@ -293,4 +300,180 @@ async fn a_policy_that_there_is_none_of_is_refused_by_name() {
         blockers[0].starts_with("services.db.pull_policy: there is no such policy"),
         "{blockers:?}"
     );
+}
+
+const BUILT: &str = r#"
+[stack]
+name = "shop"
+
+[services.api]
+build = { context = "/srv/api", additional_contexts = { base = "service:base" }, args = { TOKEN = "hush" } }
+
+[services.base]
+build = "/srv/base"
+profiles = ["never"]
+
+[services.worker]
+image = "shop-api"
+
+[services.web]
+image = "web:1"
+build = "/srv/web"
+"#;
+
+fn with_buildx() -> PlanOptions {
+    PlanOptions {
+        builder: stackgen::model::Builder::Buildx,
+        ..options()
+    }
+}
+
+fn step_words(plan: &Plan) -> Vec<String> {
+    let steps = plan.steps.iter();
+    let words = steps.filter_map(|step| match &step.action {
+        Action::PullImage { image, .. } => Some(format!("pull {image}")),
+        Action::BuildImage(spec) => {
+            let needs: Vec<usize> = step.needs.iter().map(|id| id.0).collect();
+            Some(format!("build {} after {needs:?}", spec.image))
+        }
+        _ => None,
+    });
+    words.collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_missing_and_can_be_built_is_built_before_anything_is_touched() {
+    let engine = FakeEngine::new();
+    engine.add_plain_image(&image("web:1"), "sha256:web");
+    let shop = stack(BUILT);
+    let plan = diff(&engine, &shop, &with_buildx()).await;
+    // The worker has no build of its own, and web is here.
+    assert_eq!(
+        step_words(&plan),
+        ["build shop-base after []", "build shop-api after [0]"]
+    );
+    let text = plan::text(&plan, &TextOptions::default());
+    assert!(text.contains("To build  shop-base, shop-api\n"), "{text}");
+    let (report, told) = perform(&engine, &plan).await;
+    assert!(report.is_success(), "{report:#?}");
+    let calls = engine.calls();
+    assert_eq!(
+        calls[..2],
+        ["build_image shop-base", "build_image shop-api"]
+    );
+    let said = told.iter().filter_map(|event| match event {
+        ApplyProgress::Building { image, line, .. } => Some(format!("{image}: {line}")),
+        _ => None,
+    });
+    assert_eq!(said.last().unwrap(), "shop-api: Built shop-api");
+    assert!(diff(&engine, &shop, &with_buildx()).await.is_empty());
+    let containers = engine.containers();
+    assert_eq!(containers["shop-api-1"].config.image.as_str(), "shop-api");
+    let labels = |name: &str| match &plan.steps[usize::from(name == "shop-api")].action {
+        Action::BuildImage(spec) => spec.labels.clone(),
+        other => panic!("{other:?}"),
+    };
+    let labels = labels("shop-api");
+    assert_eq!(labels["com.docker.compose.project"], "shop");
+    assert_eq!(labels["com.docker.compose.service"], "api");
+    assert!(!labels.contains_key("com.docker.compose.image.builder"));
+    assert!(!format!("{plan:?}").contains("hush"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_engines_own_builder_cannot_do_is_refused_by_name() {
+    let engine = FakeEngine::new();
+    let plan = diff(&engine, &stack(BUILT), &options()).await;
+    let blockers: Vec<String> = plan.blockers().map(plan::note_text).collect();
+    assert_eq!(blockers.len(), 1, "{blockers:?}");
+    assert!(
+        blockers[0].starts_with("services.api.build.additional_contexts: the engine's own builder"),
+        "{blockers:?}"
+    );
+    // What is here need not be built.
+    for name in ["shop-api", "web:1"] {
+        engine.add_plain_image(&image(name), &format!("sha256:{name}"));
+    }
+    let plan = diff(&engine, &stack(BUILT), &options()).await;
+    assert_eq!(plan.blockers().count(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_build_that_fails_leaves_everything_as_it_is() {
+    let engine = FakeEngine::new();
+    engine.add_plain_image(&image("web:1"), "sha256:web");
+    let plan = diff(&engine, &stack(BUILT), &with_buildx()).await;
+    engine.fail_call(1, stackgen::engine::fake::Fault::Refuse);
+    let (report, _) = perform(&engine, &plan).await;
+    assert!(!report.is_success());
+    assert_eq!(engine.calls(), ["build_image shop-base"]);
+    assert_eq!(engine.network_names(), Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn missing_images_are_not_built_where_that_is_not_wanted() {
+    let engine = FakeEngine::new();
+    let options = PlanOptions {
+        build_missing: false,
+        ..with_buildx()
+    };
+    let plan = diff(&engine, &stack(BUILT), &options).await;
+    assert_eq!(step_words(&plan), Vec::<String>::new());
+    assert!(plan.blockers().next().is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_build_command_builds_what_is_here_too_and_an_apply_sees_what_moved() {
+    let engine = FakeEngine::new();
+    engine.add_plain_image(&image("web:1"), "sha256:web");
+    let shop = stack(BUILT);
+    let plan = diff(&engine, &shop, &with_buildx()).await;
+    assert!(perform(&engine, &plan).await.0.is_success());
+    let which = Refresh {
+        pull: PullWhich::None,
+        build: BuildWhich::All,
+        wish: BuildWish {
+            no_cache: true,
+            args: BTreeMap::from([("ROUND".to_owned(), None)]),
+            ..BuildWish::default()
+        },
+    };
+    let observed = engine.observe(&compose::scope(&shop)).await.unwrap();
+    let plan = plan::refresh(&shop, &observed, &with_buildx(), &which);
+    assert_eq!(plan::check(&plan), vec![]);
+    // base is off by its profile, and here.
+    assert_eq!(
+        step_words(&plan),
+        ["build shop-api after []", "build web:1 after []"]
+    );
+    assert!(perform(&engine, &plan).await.0.is_success());
+    let plan = diff(&engine, &shop, &with_buildx()).await;
+    let moved = plan.changes.iter();
+    let moved: Vec<String> = moved
+        .filter(|change| change.verdict == plan::Verdict::Recreate)
+        .map(|change| change.resource.to_string())
+        .collect();
+    assert_eq!(
+        moved,
+        ["service:api:1", "service:worker:1", "service:web:1"]
+    );
+}
+
+#[test]
+fn a_policy_of_building_builds_before_every_apply() {
+    let text = BUILT.replace(
+        "image = \"web:1\"",
+        "image = \"web:1\"\npull_policy = \"build\"",
+    );
+    let shop = stack(&text);
+    let engine = FakeEngine::new();
+    engine.add_plain_image(&image("web:1"), "sha256:web");
+    let observed = futures_util::FutureExt::now_or_never(engine.observe(&compose::scope(&shop)));
+    let which = Refresh {
+        pull: PullWhich::None,
+        build: BuildWhich::ByPolicy,
+        wish: BuildWish::default(),
+    };
+    let plan = plan::refresh(&shop, &observed.unwrap().unwrap(), &with_buildx(), &which);
+    assert_eq!(step_words(&plan), ["build web:1 after []"]);
 }

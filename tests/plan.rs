@@ -399,7 +399,6 @@ external = true
     let plan = plan_of(&FakeEngine::new(), text, &options()).await;
     let blockers: Vec<String> = plan.blockers().map(plan::note_text).collect();
     insta::assert_snapshot!(blockers.join("\n"), @r"
-    services.built.build: building comes later; build it with docker compose and name it by image
     services.web.provider: a program of docker compose provides it, and no container; start it with docker compose
     services.web.models: Docker's model runner serves it by a plugin of docker's; start it with docker compose
     services.web.volumes./p: only Windows has named pipes

@@ -9,8 +9,9 @@ use std::time::Duration;
 use stackgen::key_path;
 use stackgen::load::{LoadError, Request, load};
 use stackgen::model::{
-    Attachment, ContainerOptions, ContentSource, FileRole, Lifecycle, MountSource, Resolved,
-    Schedule, Service, ServiceName, SourceFile, Sources, Stack, TaskKind, Template, Templated,
+    Attachment, Attribute, ContainerOptions, ContentSource, FileRole, Lifecycle, MountSource,
+    Resolved, Schedule, Service, ServiceName, SourceFile, Sources, Stack, TaskKind, Template,
+    Templated,
 };
 use stackgen::stackfile::{Reading, Selection, fill_env_file_paths, read};
 
@@ -697,4 +698,22 @@ fn a_task_takes_of_a_mixin_what_concerns_its_container() {
     let reading = read_text(&text, "", &[], &Selection::default());
     let expected = "dags.d.tasks.t.docker: stackgen cannot do blkio_config yet";
     assert_eq!(messages(&reading), [expected]);
+}
+
+#[test]
+fn build_arguments_without_a_value_take_that_of_the_environment() {
+    let text = "[stack]\nname = \"shop\"\n[services.web.build]\ncontext = \".\"\nargs = [\"SET\", \"UNSET\", \"OWN=1\"]\n";
+    let variables = [("SET", "from outside")];
+    let stack = read_text(text, "", &variables, &Selection::default()).resolved;
+    let stack = stack.expect("it has no mistake");
+    let web = stack.services().values().next().expect("there is one");
+    let args = web.more["build"].get(&["args"]).expect("it has some");
+    let text = |name: &str| match args.get(&[name]) {
+        Some(Attribute::Text(text)) => Some(text.as_str()),
+        _ => None,
+    };
+    assert_eq!(
+        (text("SET"), text("UNSET"), text("OWN")),
+        (Some("from outside"), None, Some("1"))
+    );
 }

@@ -65,6 +65,14 @@ impl<'a> View<'a> {
                     self.tell(change, &words, false);
                 }
             }
+            ApplyProgress::Building { step, line, .. } => {
+                let change = self.change_of(*step);
+                if self.live.is_some() {
+                    self.tell_live(change, format!("building: {line}"));
+                } else if self.ui.is_verbose() {
+                    self.tell(change, line, false);
+                }
+            }
             ApplyProgress::Done { step, took } => self.done(*step, *took),
             ApplyProgress::Failed { step, message } => {
                 let words = match &self.live {
@@ -175,6 +183,8 @@ pub(crate) fn name_of(resource: &Resource) -> String {
 fn doing(action: &Action) -> &'static str {
     match action {
         Action::PullImage { .. } => "pulling",
+        Action::BuildImage(_) => "building",
+        Action::TagImage { .. } => "tagging",
         Action::CreateNetwork(_) | Action::CreateVolume(_) | Action::CreateContainer(_) => {
             "creating"
         }
@@ -209,6 +219,8 @@ fn doing(action: &Action) -> &'static str {
 fn done(action: &Action) -> Option<String> {
     let word = match action {
         Action::PullImage { .. } => "pulled",
+        Action::BuildImage(_) => "built",
+        Action::TagImage { .. } => "tagged",
         Action::CreateNetwork(_) | Action::CreateVolume(_) | Action::CreateContainer(_) => {
             "created"
         }

@@ -6,8 +6,8 @@ use clap::{Arg, ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser, S
 
 use super::Color;
 use super::command::{
-    apply, check, completions, dag, down, exec, explain, graph, import, init, logs, man, plan,
-    pull, render, schema, sockets, status, watch,
+    apply, build, check, completions, dag, down, exec, explain, graph, import, init, logs, man,
+    plan, pull, render, schema, sockets, status, watch,
 };
 use super::help::with_words;
 
@@ -75,6 +75,8 @@ pub enum Command {
     Plan(plan::Args),
     /// Make what runs be as stack.toml says.
     Apply(apply::Args),
+    /// Build the images of services that have a build.
+    Build(build::Args),
     /// Pull the images of services.
     Pull(pull::Args),
     /// Stop and remove what apply made; volumes stay unless asked for.

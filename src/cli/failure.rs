@@ -80,6 +80,11 @@ impl From<EngineError> for Failure {
             EngineError::NoImage { image, .. } => {
                 failure(ExitCode::Failed).hint(no_image_hint(image))
             }
+            EngineError::BuildFailed { output, .. } => {
+                let mut failure = failure(ExitCode::Failed);
+                failure.hints.extend(output.last().cloned());
+                failure
+            }
             EngineError::Socket {
                 command: Some(command),
                 ..

@@ -10,7 +10,10 @@ const GROUPS: [(&str, &[&str]); 5] = [
         "Look",
         &["check", "plan", "status", "logs", "graph", "explain"],
     ),
-    ("Make it so", &["render", "pull", "apply", "watch", "down"]),
+    (
+        "Make it so",
+        &["render", "build", "pull", "apply", "watch", "down"],
+    ),
     ("Work in it", &["exec", "dag", "sockets"]),
     ("Set up", &["schema", "completions", "man", "help"]),
 ];
@@ -55,6 +58,13 @@ const EXAMPLES: &[(&str, &[&str])] = &[
             "stackgen apply -y --prune",
             "stackgen apply ./p.plan     # exactly the plan that was saved",
             "stackgen apply --pull always   # the newest images first",
+        ],
+    ),
+    (
+        "build",
+        &[
+            "stackgen build",
+            "stackgen build api --no-cache -v   # with the builder's words",
         ],
     ),
     (

@@ -71,9 +71,9 @@ pub fn beyond_engine(stack: &Stack<Resolved>, service: &ServiceName) -> Vec<Beyo
     };
     let options = &definition.container;
     let mut found = Vec::new();
-    if options.image.is_none() && definition.more.contains_key("build") {
-        let why = "building comes later; build it with docker compose and name it by image";
-        found.push(beyond("build", why));
+    let is_built = definition.more.contains_key("build");
+    if is_built && super::image_of(stack, service).is_none() {
+        found.push(beyond("build", super::NO_IMAGE_NAME));
     }
     if super::pull_policy(definition).is_none() {
         found.push(beyond("pull_policy", NO_POLICY));

@@ -10,8 +10,8 @@ use crate::model::{
 
 use super::network::{attach, default_network, namespace};
 use super::{
-    ComposeGeneration, FileDigests, container_name, files, implied_dependencies, labels, mounts,
-    rare, service_hash,
+    ComposeGeneration, FileDigests, container_name, files, image_of, implied_dependencies, labels,
+    mounts, rare, service_hash,
 };
 
 /// The facts of this host that decide what a container is like.
@@ -49,6 +49,9 @@ pub fn container_spec(
         &[name.clone(), service.to_string()],
         host,
     );
+    if let Some(image) = image_of(stack, service) {
+        spec.config.image = image;
+    }
     spec.service = Some(service.clone());
     spec.number = number;
     rare::add_service(&mut spec.config.rare, stack, definition, number);

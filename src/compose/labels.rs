@@ -20,6 +20,8 @@ pub const WORKING_DIR: &str = "com.docker.compose.project.working_dir";
 pub const CONFIG_FILES: &str = "com.docker.compose.project.config_files";
 /// Compose: its version.
 pub const VERSION: &str = "com.docker.compose.version";
+/// Compose: `classic` on an image that BuildKit has not built.
+pub const IMAGE_BUILDER: &str = "com.docker.compose.image.builder";
 /// Compose: the key of a network.
 pub const NETWORK: &str = "com.docker.compose.network";
 /// Compose: the key of a volume.

@@ -4,6 +4,7 @@
 //! stackgen does by itself are decided by the same rules here, so that either can take over from the other.
 
 mod beyond;
+mod build;
 mod container;
 mod digests;
 mod files;
@@ -22,6 +23,7 @@ mod rare;
 mod versions;
 
 pub use beyond::*;
+pub use build::*;
 pub use container::*;
 pub use digests::*;
 pub use files::{NamedFile, config_target, named_file, secret_target};

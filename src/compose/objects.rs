@@ -11,8 +11,8 @@ use super::files::mounted_paths;
 use super::network::default_network;
 use super::rare::text_map;
 use super::{
-    ComposeGeneration, container_name, labels, mounted_volumes, network_hash, network_name,
-    volume_hash, volume_name,
+    ComposeGeneration, built_images, container_name, labels, mounted_volumes, network_hash,
+    network_name, volume_hash, volume_name,
 };
 
 /// Returns a network as it is asked of the engine.
@@ -149,6 +149,7 @@ pub fn scope(stack: &Stack<Resolved>) -> Scope {
         images: stack
             .containers()
             .filter_map(|(_, options)| options.image.clone())
+            .chain(built_images(stack).map(|(_, image)| image))
             .collect(),
         networks: networks
             .iter()

@@ -13,8 +13,10 @@ pub enum PullPolicy {
     Always,
     /// Not at all.
     Never,
-    /// Not at all: it is built when it is not here.
+    /// Not at all: it is built before every apply.
     Build,
+    /// Not at all: it is built when it is not here.
+    BuildMissing,
     /// When it is not here, or before an apply when the last pull is so long ago.
     Every(Duration),
 }
@@ -24,7 +26,7 @@ pub enum PullPolicy {
 pub fn pull_policy(service: &Service<Resolved>) -> Option<PullPolicy> {
     let has_build = service.more.contains_key("build");
     let policy = match service.container.pull_policy.as_deref() {
-        None if has_build => PullPolicy::Build,
+        None if has_build => PullPolicy::BuildMissing,
         None => return Some(refresh_after(service).map_or(PullPolicy::Missing, PullPolicy::Every)),
         Some("" | "missing" | "if_not_present") => PullPolicy::Missing,
         Some("always") => PullPolicy::Always,

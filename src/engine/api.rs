@@ -8,7 +8,7 @@ use futures_util::stream::BoxStream;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
-use crate::model::{ContainerId, EngineFacts, Observed, ObservedContainer, Scope};
+use crate::model::{Builder, ContainerId, EngineFacts, Observed, ObservedContainer, Scope};
 use crate::plan::{Action, ContainerRef};
 
 use super::EngineError;
@@ -43,6 +43,9 @@ pub trait Engine: Send + Sync + 'static {
     ///
     /// A start of what runs, a stop of what does not and a removal of what is gone succeed.
     fn perform<'a>(&'a self, action: &'a Action) -> BoxFuture<'a, Result<Performed, EngineError>>;
+
+    /// Returns who builds images for this engine.
+    fn builder(&self) -> Builder;
 
     /// Performs one action as [`Engine::perform`] does, and tells on `progress` how one that takes long goes. Nobody has to listen.
     fn perform_telling<'a>(
@@ -88,6 +91,8 @@ pub enum Performed {
 pub enum ActionProgress {
     /// An image is being pulled.
     Pull(PullProgress),
+    /// A builder said this.
+    Build(String),
 }
 
 /// How far the pull of an image is.

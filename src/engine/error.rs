@@ -73,6 +73,16 @@ pub enum EngineError {
         /// The engine's words.
         message: String,
     },
+    /// The build of an image failed.
+    #[error("image {image} could not be built: {message}")]
+    BuildFailed {
+        /// The image.
+        image: String,
+        /// The builder's last words.
+        message: String,
+        /// All that it said, line by line.
+        output: Vec<String>,
+    },
     /// Something that this engine is too old for.
     #[error("{what} needs engine API {needs}, this engine has {has}")]
     TooOld {
@@ -115,6 +125,7 @@ impl EngineError {
             | Self::Conflict { .. }
             | Self::Refused { .. }
             | Self::NoImage { .. }
+            | Self::BuildFailed { .. }
             | Self::TooOld { .. }
             | Self::Command { .. }
             | Self::Socket { .. } => false,

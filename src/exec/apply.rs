@@ -59,6 +59,15 @@ pub enum ApplyProgress {
         /// How far it is.
         pull: PullProgress,
     },
+    /// A step builds an image, and the builder said this.
+    Building {
+        /// The step.
+        step: StepId,
+        /// The image.
+        image: ImageReference,
+        /// What it said, one line.
+        line: String,
+    },
     /// A step was done.
     Done {
         /// The step.
@@ -376,12 +385,12 @@ impl Apply<'_> {
             });
             return;
         }
-        if let Action::PullImage { image, .. } = &action {
-            let (image, progress) = (image.clone(), self.progress.clone());
+        if let Some(image) = long_action(&action) {
+            let progress = self.progress.clone();
             self.spawn(Piece::Step(id), async move {
-                // A call that changes something is never torn off, since nobody would know what became of it; a pull may be.
+                // A call that changes something is never torn off, since nobody would know what became of it; a pull or build may be.
                 let result = tokio::select! {
-                    result = pull(engine.as_ref(), &action, id, image, progress) => result,
+                    result = perform_long(engine.as_ref(), &action, id, image, progress) => result,
                     () = now.cancelled() => Err(StepFailure::cancelled()),
                 };
                 Ended::Step(id, result)
@@ -544,8 +553,17 @@ impl Apply<'_> {
 /// How much of what an engine tells may wait to be passed on.
 const TOLD_AHEAD: usize = 16;
 
-/// Pulls an image and passes on how far it is.
-async fn pull(
+/// Returns the image that an action brings, where that takes long.
+fn long_action(action: &Action) -> Option<ImageReference> {
+    match action {
+        Action::PullImage { image, .. } => Some(image.clone()),
+        Action::BuildImage(spec) => Some(spec.image.clone()),
+        _ => None,
+    }
+}
+
+/// Brings an image and passes on how that goes.
+async fn perform_long(
     engine: &dyn Engine,
     action: &Action,
     step: StepId,
@@ -556,11 +574,13 @@ async fn pull(
     // The sender ends with the work, and so does what is passed on.
     let work = async move { perform_telling(engine, action, Some(&sender)).await };
     let pass_on = async {
-        while let Some(ActionProgress::Pull(pull)) = told.recv().await {
+        while let Some(told) = told.recv().await {
             let image = image.clone();
-            let _ = progress
-                .send(ApplyProgress::Pulling { step, image, pull })
-                .await;
+            let told = match told {
+                ActionProgress::Pull(pull) => ApplyProgress::Pulling { step, image, pull },
+                ActionProgress::Build(line) => ApplyProgress::Building { step, image, line },
+            };
+            let _ = progress.send(told).await;
         }
     };
     let (result, ()) = tokio::join!(work, pass_on);
@@ -595,6 +615,8 @@ impl Kind {
             Action::StartContainer { .. } | Action::RestartContainer { .. } => Self::Start,
             Action::Await { .. } => Self::Wait,
             Action::PullImage { .. }
+            | Action::BuildImage(_)
+            | Action::TagImage { .. }
             | Action::CreateNetwork(_)
             | Action::RemoveNetwork { .. }
             | Action::CreateVolume(_)

@@ -105,6 +105,7 @@ fn failure(error: &EngineError) -> StepFailure {
             let lines = output.iter().map(|line| format!("output: {line}"));
             failure.details.extend(lines);
         }
+        EngineError::BuildFailed { output, .. } => failure.details.clone_from(output),
         _ => {}
     }
     failure
@@ -152,6 +153,8 @@ async fn took_effect(engine: &dyn Engine, action: &Action) -> Option<bool> {
         }
         Action::CreateNetwork(spec) => has_network(engine, spec).await,
         Action::PullImage { .. }
+        | Action::BuildImage(_)
+        | Action::TagImage { .. }
         | Action::RemoveNetwork { .. }
         | Action::CreateVolume(_)
         | Action::RemoveVolume { .. }

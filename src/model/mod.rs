@@ -3,6 +3,7 @@
 //! **Invariant:** only values and pure functions. This room imports no other one, reads nothing and knows no engine.
 
 mod attribute;
+mod build;
 mod causes;
 mod checks;
 mod container;
@@ -28,6 +29,7 @@ mod user_file;
 mod value;
 
 pub use attribute::*;
+pub use build::*;
 pub use causes::*;
 pub use container::*;
 pub use cron::*;

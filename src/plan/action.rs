@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::model::{
-    Condition, ContainerId, ContainerSpec, EndpointSpec, FileSpec, ImageReference, Limits,
-    NetworkId, NetworkSpec, Resolved, Restart, SocketName, VolumeSpec,
+    BuildSpec, Condition, ContainerId, ContainerSpec, EndpointSpec, FileSpec, ImageReference,
+    Limits, NetworkId, NetworkSpec, Resolved, Restart, SocketName, VolumeSpec,
 };
 
 /// A container that an action acts on: by its id where it is known, by its name where it is still to be made.
@@ -36,6 +36,15 @@ pub enum Action {
         image: ImageReference,
         /// The platform, where one is named.
         platform: Option<String>,
+    },
+    /// Builds an image.
+    BuildImage(Box<BuildSpec>),
+    /// Gives an image that is here a name, which another image may have had.
+    TagImage {
+        /// The image by its id or digest.
+        source: String,
+        /// The name.
+        image: ImageReference,
     },
     /// Makes a network.
     CreateNetwork(Box<NetworkSpec>),
@@ -228,6 +237,8 @@ impl Action {
             Self::RunCommand(run) => Some(&run.container),
             Self::CreateContainer(_)
             | Self::PullImage { .. }
+            | Self::BuildImage(_)
+            | Self::TagImage { .. }
             | Self::CreateNetwork(_)
             | Self::RemoveNetwork { .. }
             | Self::CreateVolume(_)
@@ -244,6 +255,8 @@ impl Action {
                 anonymous_volumes, ..
             } => *anonymous_volumes,
             Self::PullImage { .. }
+            | Self::BuildImage(_)
+            | Self::TagImage { .. }
             | Self::CreateNetwork(_)
             | Self::RemoveNetwork { .. }
             | Self::CreateVolume(_)
@@ -271,13 +284,18 @@ impl Action {
 
     /// Returns whether the action brings an image, and touches nothing that runs or is kept.
     pub fn brings_image(&self) -> bool {
-        matches!(self, Self::PullImage { .. })
+        matches!(
+            self,
+            Self::PullImage { .. } | Self::BuildImage(_) | Self::TagImage { .. }
+        )
     }
 
     /// Returns the action's name in JSON and journal: the engine call in snake case.
     pub fn name(&self) -> &'static str {
         match self {
             Self::PullImage { .. } => "pull_image",
+            Self::BuildImage(_) => "build_image",
+            Self::TagImage { .. } => "tag_image",
             Self::CreateNetwork(_) => "create_network",
             Self::RemoveNetwork { .. } => "remove_network",
             Self::CreateVolume(_) => "create_volume",

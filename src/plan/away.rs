@@ -67,6 +67,8 @@ pub(super) fn away(plan: &Plan) -> Vec<(&'static str, String)> {
                 condition, timeout, ..
             } => Some((step.change, until(*condition, *timeout))),
             Action::PullImage { .. }
+            | Action::BuildImage(_)
+            | Action::TagImage { .. }
             | Action::CreateNetwork(_)
             | Action::RemoveNetwork { .. }
             | Action::CreateVolume(_)

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Marks;
 use crate::compose::ComposeGeneration;
-use crate::model::{KeyPath, ServiceName, VolumeName};
+use crate::model::{Builder, KeyPath, ServiceName, VolumeName};
 
 use super::Resource;
 
@@ -41,19 +41,23 @@ pub struct PlanOptions {
     /// Whether containers are replaced even where nothing differs.
     pub force_recreate: bool,
     /// Which images the plan pulls.
-    pub pull: Pull,
+    pub bring: Bring,
+    /// Whether images that are missing and can be built are built.
+    pub build_missing: bool,
+    /// Who builds.
+    pub builder: Builder,
 }
 
 /// Which images a plan pulls for the containers that it makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Pull {
+pub enum Bring {
     /// Those that are missing, and those whose policy says always.
     #[default]
     ByPolicy,
     /// Those that are missing: what is to be refreshed was pulled before, by [`refresh`](super::refresh).
     Missing,
     /// None; a missing one blocks the plan.
-    Never,
+    Nothing,
 }
 
 impl Default for PlanOptions {
@@ -72,7 +76,9 @@ impl Default for PlanOptions {
             compose: ComposeGeneration::default(),
             destroy: Vec::new(),
             force_recreate: false,
-            pull: Pull::ByPolicy,
+            bring: Bring::ByPolicy,
+            build_missing: true,
+            builder: Builder::default(),
         }
     }
 }

@@ -345,20 +345,10 @@ fn cut(text: &str, room: usize) -> String {
 /// Returns the lines between the changes and the last line: pulls, sockets, what is left out, what is away, the order.
 fn remarks(plan: &Plan, options: &TextOptions<'_>) -> String {
     let mut lines: Vec<(&str, String)> = Vec::new();
-    let pulls: Vec<String> = plan
-        .changes
-        .iter()
-        .filter_map(|change| match &change.resource {
-            Resource::Image(image) => Some(image.clone()),
-            Resource::Network(_)
-            | Resource::Volume(_)
-            | Resource::Socket(_)
-            | Resource::Service(..)
-            | Resource::Orphan(..) => None,
-        })
-        .collect();
-    if !pulls.is_empty() {
-        lines.push(("To pull", pulls.join(", ")));
+    for (label, images) in images(plan) {
+        if !images.is_empty() {
+            lines.push((label, images.join(", ")));
+        }
     }
     lines.extend(plan.notes.iter().map(|note| note_line(note, options)));
     lines.extend(away(plan));
@@ -371,6 +361,19 @@ fn remarks(plan: &Plan, options: &TextOptions<'_>) -> String {
         let _ = writeln!(out, "{}", wrapped(label, &line, options.width));
     }
     out
+}
+
+/// Returns what is pulled and what is built.
+fn images(plan: &Plan) -> [(&'static str, Vec<String>); 2] {
+    let (mut pulled, mut built) = (Vec::new(), Vec::new());
+    for step in &plan.steps {
+        if let Action::PullImage { image, .. } = &step.action {
+            pulled.push(image.to_string());
+        } else if let Action::BuildImage(spec) = &step.action {
+            built.push(spec.image.to_string());
+        }
+    }
+    [("To pull", pulled), ("To build", built)]
 }
 
 /// Breaks a line at spaces, with what follows below its first word.
@@ -486,7 +489,7 @@ fn note_line(note: &Note, options: &TextOptions<'_>) -> (&'static str, String) {
         Note::SocketUnusable { socket, why } => ("Blocked", format!("socket {socket}: {why}")),
         Note::ImageMissing { image, service } => {
             let text = format!(
-                "image {image} of {service} is not here, and its policy forbids to pull it"
+                "image {image} of {service} is not here, and it is not to be pulled or built"
             );
             ("Blocked", text)
         }
@@ -613,7 +616,7 @@ fn summary(plan: &Plan) -> String {
         })
         .collect();
     let parts = if parts.is_empty() {
-        "images to pull".to_owned()
+        "images to bring".to_owned()
     } else {
         parts.join(", ")
     };

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::compose::{PullPolicy, pull_policy};
 use crate::exec::{ApplyReport, StepOutcome};
-use crate::plan::{self, Action, Plan, PlanOptions, Refresh};
+use crate::plan::{self, Action, BuildWhich, BuildWish, Plan, PlanOptions, PullWhich, Refresh};
 
 use super::{Planned, ReconcileError, Session};
 
@@ -14,21 +14,25 @@ use super::{Planned, ReconcileError, Session};
 const PULLED: &str = "pulled.json";
 
 impl Session {
-    /// Returns which images an apply pulls before it plans, by the policies of the services; `None` where no policy asks for that.
+    /// Returns which images an apply brings before it plans, by the policies of the services; `None` where no policy asks for that.
     pub fn refresh_by_policy(&self) -> Option<Refresh> {
         let asks = self.stack.active_services().any(|(_, service)| {
             matches!(
                 pull_policy(service),
-                Some(PullPolicy::Always | PullPolicy::Every(_))
+                Some(PullPolicy::Always | PullPolicy::Every(_) | PullPolicy::Build)
             )
         });
-        asks.then(|| Refresh::ByPolicy {
-            now: Timestamp::now(),
-            pulled: self.pulled(),
+        asks.then(|| Refresh {
+            pull: PullWhich::ByPolicy {
+                now: Timestamp::now(),
+                pulled: self.pulled(),
+            },
+            build: BuildWhich::ByPolicy,
+            wish: BuildWish::default(),
         })
     }
 
-    /// Plans to pull images and nothing else.
+    /// Plans to bring images and nothing else.
     ///
     /// # Errors
     /// Where nothing could be seen.
@@ -38,7 +42,8 @@ impl Session {
         which: &Refresh,
     ) -> Result<Planned, ReconcileError> {
         let observed = self.observe().await?;
-        let plan = plan::refresh(&self.stack, &observed, options, which);
+        let options = self.options(options);
+        let plan = plan::refresh(&self.stack, &observed, &options, which);
         Ok(Planned { observed, plan })
     }
 

@@ -98,18 +98,30 @@ impl Session {
 
     /// Plans from a snapshot that was taken already.
     pub fn plan_from(&self, observed: &Observed, options: &PlanOptions) -> Plan {
+        plan::diff(&self.stack, observed, &self.options(options))
+    }
+
+    /// Returns options with what this session knows.
+    pub(super) fn options(&self, options: &PlanOptions) -> PlanOptions {
         // Without them a container may be reloaded once more than it needs: no reason not to plan.
         let marks = read_marks(&self.state).unwrap_or_else(|error| {
             tracing::warn!(%error, "what is known of containers could not be read");
             plan::Marks::new()
         });
-        let options = PlanOptions {
+        let mut all = self.stack.services().values();
+        let builds = all.any(|service| service.more.contains_key("build"));
+        PlanOptions {
             salt: self.state.salt().to_owned(),
             marks,
             compose: self.compose,
+            // Looked for only where somebody wants it.
+            builder: if builds {
+                self.engine.builder()
+            } else {
+                options.builder
+            },
             ..options.clone()
-        };
-        plan::diff(&self.stack, observed, &options)
+        }
     }
 
     /// Plans how to take the stack down.

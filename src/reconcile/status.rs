@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::compose::{Ownership, container_ownership, labels};
+use crate::compose::{Ownership, container_ownership, image_of, labels};
 use crate::model::{
     ContainerStatus, EngineFacts, Health, Lifecycle, Observed, ObservedContainer, Resolved,
     Service, ServiceName, Stack,
@@ -178,11 +178,7 @@ fn row(
             .iter()
             .flat_map(|change| change.fields.clone())
             .collect(),
-        image: service
-            .container
-            .image
-            .as_ref()
-            .map_or_else(String::new, ToString::to_string),
+        image: image_of(stack, name).map_or_else(String::new, |image| image.to_string()),
         ports: ports(&containers),
         profiles: if is_off {
             service.profiles.iter().map(ToString::to_string).collect()

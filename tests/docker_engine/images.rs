@@ -1,9 +1,10 @@
-//! Images at a real engine: tags that move.
+//! Images at a real engine: tags that move, and builds.
 
 use crate::applies::{converge, diff, perform};
 use crate::stack_text::stack;
 use crate::support::{BUSYBOX, docker};
 use crate::world::World;
+use stackgen::exec::StepOutcome;
 use stackgen::plan::Verdict;
 
 /// Images that a test made; removed with it.
@@ -107,4 +108,97 @@ image = "{one}"
     let format = "{{.Image}}";
     let runs = docker(&["inspect", "-f", format, &web]).stdout;
     assert_eq!(String::from_utf8_lossy(&runs).trim(), id_of(&two));
+}
+
+fn line_of(arguments: &[&str]) -> String {
+    let output = docker(arguments);
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+/// Returns a folder with these files.
+fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    folder
+}
+
+const DOCKERFILE: &str = "
+FROM busybox:1.36 AS base
+ARG WORDS=none
+COPY . /app/
+RUN echo \"$WORDS\" > /words && test -e /app/kept && test ! -e /app/secret.txt
+FROM base AS broken
+RUN echo looking for it && false
+";
+
+fn built_text(world: &World, context: &tempfile::TempDir, target: &str) -> String {
+    format!(
+        r#"
+[stack]
+name = "{}"
+[services.web]
+init = true
+command = ["sleep", "600"]
+build = {{ context = "{}", target = "{target}", args = {{ WORDS = "from the stack" }}, labels = {{ a = "b" }} }}
+"#,
+        world.project.name,
+        context.path().display()
+    )
+}
+
+#[tokio::test]
+async fn a_missing_image_is_built_by_the_engine_before_its_container_is_made() {
+    let Some(world) = World::new("build") else {
+        return;
+    };
+    let context = folder(&[
+        ("Dockerfile", DOCKERFILE),
+        (".dockerignore", "*.txt\n"),
+        ("kept", "1"),
+        ("secret.txt", "2"),
+    ]);
+    let image = world.project.of("web");
+    let _images = Images(vec![image.clone()]);
+    let shop = stack(&built_text(&world, &context, "base"));
+    converge(&world, &shop).await;
+    let web = world.project.of("web-1");
+    assert_eq!(line_of(&["exec", &web, "cat", "/words"]), "from the stack");
+    assert_eq!(
+        line_of(&["inspect", "-f", "{{.Config.Image}}", &web]),
+        image
+    );
+    let labels = line_of(&["inspect", "-f", "{{json .Config.Labels}}", &image]);
+    let labels: serde_json::Value = serde_json::from_str(&labels).unwrap();
+    assert_eq!(labels["a"], "b");
+    assert_eq!(labels["com.docker.compose.project"], world.project.name);
+    assert_eq!(labels["com.docker.compose.service"], "web");
+    assert_eq!(labels["com.docker.compose.image.builder"], "classic");
+    let format = r#"{{index .Config.Labels "com.docker.compose.image"}}"#;
+    assert_eq!(line_of(&["inspect", "-f", format, &web]), id_of(&image));
+}
+
+#[tokio::test]
+async fn a_build_that_fails_shows_all_of_its_words_and_nothing_is_touched() {
+    let Some(world) = World::new("build-fails") else {
+        return;
+    };
+    let context = folder(&[("Dockerfile", DOCKERFILE), ("kept", "1")]);
+    let shop = stack(&built_text(&world, &context, "broken"));
+    let plan = diff(&world, &shop).await;
+    let report = perform(&world, &plan).await;
+    let failed = report.outcomes.iter().find_map(|outcome| match outcome {
+        StepOutcome::Failed { message, details } => Some((message.clone(), details.join("\n"))),
+        _ => None,
+    });
+    let (message, details) = failed.unwrap();
+    assert!(message.contains("could not be built"), "{message}");
+    assert!(message.contains("returned a non-zero code: 1"), "{message}");
+    assert!(details.contains("FROM busybox:1.36 AS base"), "{details}");
+    assert!(details.contains("\nlooking for it\n"), "{details}");
+    let all = ["network", "ls", "-q", "--filter"];
+    let filter = format!("label=com.docker.compose.project={}", world.project.name);
+    assert_eq!(line_of(&[&all[..], &[&filter]].concat()), "");
+    assert_eq!(line_of(&["ps", "-aq", "--filter", &filter]), "");
 }

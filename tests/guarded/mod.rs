@@ -19,7 +19,7 @@ use stackgen::engine::{
     ActionProgress, Engine, EngineError, EngineEvent, ExecSession, ExecSpec, ExecState, LogChunk,
     LogOptions, Performed,
 };
-use stackgen::model::{EngineFacts, Observed, ObservedContainer, Scope};
+use stackgen::model::{Builder, EngineFacts, Observed, ObservedContainer, Scope};
 use stackgen::plan::{Action, ContainerRef};
 use tokio::sync::mpsc;
 
@@ -93,7 +93,11 @@ impl Guarded {
     /// Returns whether an action is about what is ours or is not there.
     fn is_ours(&self, action: &Action) -> bool {
         match action {
-            Action::PullImage { .. } | Action::Await { .. } | Action::FixSocket(_) => true,
+            Action::PullImage { .. }
+            | Action::BuildImage(_)
+            | Action::TagImage { .. }
+            | Action::Await { .. }
+            | Action::FixSocket(_) => true,
             Action::CreateNetwork(spec) => self.owner.owns_object(&spec.labels, labels::NETWORK),
             Action::CreateVolume(spec) => {
                 // Making one that is there already is no error at the engine, and gives somebody else's away as ours.
@@ -192,6 +196,10 @@ impl Engine for Guarded {
             self.engine.perform(action).await
         }
         .boxed()
+    }
+
+    fn builder(&self) -> Builder {
+        self.engine.builder()
     }
 
     fn perform_telling<'a>(

@@ -32,6 +32,15 @@ pub(crate) fn peers() -> [PathBuf; 2] {
     found
 }
 
+/// Returns docker's plug-in buildx.
+pub(crate) fn buildx() -> PathBuf {
+    let found = folder().join("docker-buildx");
+    if !found.exists() {
+        run_script("scripts/peers.sh");
+    }
+    found
+}
+
 /// Returns one generation of docker compose, such as `docker-compose-2`.
 pub(crate) fn peer(name: &str) -> PathBuf {
     let found = peers().into_iter().find(|peer| peer.ends_with(name));

@@ -19,8 +19,8 @@ use crate::reconcile::{Project, Session, StateWord, preflight, status};
 use crate::stackfile::Concern;
 use crate::store::Change;
 
+use super::images::{ImageArgs, before_plan};
 use super::plan::plan_text;
-use super::pull::before_plan;
 use super::render::left_over;
 
 /// Renders, shows the plan, asks where something is interrupted or lost, performs it and waits until every service is well.
@@ -40,9 +40,9 @@ pub struct Args {
     /// Agree to the loss of this volume's data; one by one.
     #[arg(long, value_name = "volume:NAME")]
     pub destroy: Vec<String>,
-    /// Pull images by this policy instead of those in stack.toml.
-    #[arg(long, value_name = "WHEN")]
-    pub pull: Option<super::pull::When>,
+    /// Which images are brought.
+    #[command(flatten)]
+    pub images: ImageArgs,
     /// Work on at most so many things at once.
     #[arg(long, value_name = "N")]
     pub parallel: Option<usize>,
@@ -52,7 +52,7 @@ pub(crate) async fn run(context: &Context, args: &Args) -> CommandResult {
     let Some(path) = saved_plan::named(context, &args.services) else {
         return apply(context, args, None).await;
     };
-    if args.plan.is_any_given() || args.pull.is_some() {
+    if args.plan.is_any_given() || args.images.is_any_given() {
         return Err(saved_plan::decided());
     }
     let saved = saved_plan::read(&path)?;
@@ -91,7 +91,7 @@ async fn apply(
         }
         None => {
             write_rendered(context, &project)?;
-            options.pull = before_plan(context, &session, &options, args.pull).await?;
+            before_plan(context, &session, &mut options, &args.images).await?;
             session.plan(&options).await?
         }
     };
@@ -283,7 +283,10 @@ pub(crate) fn failure_lines(plan: &Plan, report: &ApplyReport) -> Vec<String> {
         };
         lines.push(format!("{} {subject}{message}", styled(ERROR, "failed:")));
         let mut details = details.clone();
-        details.dedup();
+        // A builder's words stand as they are.
+        if !matches!(step.action, Action::BuildImage(_)) {
+            details.dedup();
+        }
         lines.extend(details.iter().map(|detail| format!("    {detail}")));
         if let Action::PullImage { image, .. } = &step.action {
             lines.push(format!("    help: {}", no_image_hint(image.as_str())));

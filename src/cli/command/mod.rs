@@ -1,6 +1,7 @@
 //! One file per command.
 
 pub(super) mod apply;
+pub(super) mod build;
 pub(super) mod check;
 pub(super) mod completions;
 pub(super) mod dag;
@@ -8,6 +9,7 @@ pub(super) mod down;
 pub(super) mod exec;
 pub(super) mod explain;
 pub(super) mod graph;
+pub(super) mod images;
 pub(super) mod import;
 pub(super) mod init;
 pub(super) mod logs;

@@ -2,10 +2,9 @@
 
 use crate::cli::context::Context;
 use crate::cli::ui::{WARNING, styled};
-use crate::cli::{CommandResult, ExitCode, Failure};
+use crate::cli::{CommandResult, ExitCode};
 use crate::exec::{ApplyOptions, StepOutcome};
-use crate::plan::{Action, Plan, PlanOptions, Pull, Refresh};
-use crate::reconcile::Session;
+use crate::plan::{Action, BuildWhich, BuildWish, PlanOptions, PullWhich, Refresh};
 
 use super::apply::{failure_lines, perform};
 
@@ -45,12 +44,17 @@ pub(crate) async fn run(context: &Context, args: &Args) -> CommandResult {
         with_dependencies: args.include_deps,
         ..PlanOptions::default()
     };
-    let which = match args.policy {
-        None => Refresh::Asked {
+    let pull = match args.policy {
+        None => PullWhich::Asked {
             ignore_buildable: args.ignore_buildable,
         },
-        Some(Policy::Always) => Refresh::Always,
-        Some(Policy::Missing) => Refresh::Missing,
+        Some(Policy::Always) => PullWhich::Always,
+        Some(Policy::Missing) => PullWhich::Missing,
+    };
+    let which = Refresh {
+        pull,
+        build: BuildWhich::None,
+        wish: BuildWish::default(),
     };
     let planned = session.plan_refresh(&options, &which).await?;
     if planned.plan.is_empty() {
@@ -89,57 +93,4 @@ pub(crate) async fn run(context: &Context, args: &Args) -> CommandResult {
         context.ui.loud(line);
     }
     Ok(ExitCode::Failed)
-}
-
-/// When an apply pulls.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum When {
-    /// Before it plans, every image that is not built.
-    Always,
-    /// Only what is not here.
-    Missing,
-    /// Not at all: a missing image is refused.
-    Never,
-}
-
-/// Pulls what an apply has to pull before it plans, and returns which images the plan itself may pull. Nothing was touched if this fails.
-pub(super) async fn before_plan(
-    context: &Context,
-    session: &Session,
-    options: &PlanOptions,
-    when: Option<When>,
-) -> Result<Pull, Failure> {
-    let which = match when {
-        None => session.refresh_by_policy(),
-        Some(When::Always) => Some(Refresh::Always),
-        Some(When::Missing) => return Ok(Pull::Missing),
-        Some(When::Never) => return Ok(Pull::Never),
-    };
-    let Some(which) = which else {
-        return Ok(Pull::Missing);
-    };
-    let planned = session.plan_refresh(options, &which).await?;
-    if !planned.plan.is_empty() {
-        pull(context, session, &planned.plan).await?;
-    }
-    Ok(Pull::Missing)
-}
-
-async fn pull(context: &Context, session: &Session, plan: &Plan) -> Result<(), Failure> {
-    let (report, _) = perform(context, session, plan, &ApplyOptions::default()).await?;
-    session.remember_pulls(plan, &report);
-    if report.is_success() {
-        return Ok(());
-    }
-    for line in failure_lines(plan, &report) {
-        context.ui.loud(line);
-    }
-    if report.stopped {
-        context.ui.loud("Interrupted, and nothing was touched.");
-        return Err(Failure::silent(ExitCode::Interrupted));
-    }
-    context.ui.loud(
-        "Nothing was touched. `stackgen apply --pull missing` does with the images that are here.",
-    );
-    Err(Failure::silent(ExitCode::Failed))
 }

@@ -1,5 +1,6 @@
 //! What `docker login` left for a registry.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Stdio;
 
@@ -26,9 +27,31 @@ impl DockerEngine {
         header.into_iter().collect()
     }
 
+    /// Returns the header by which the engine gets at every registry that `docker login` was used for: whose images a Dockerfile begins
+    /// with, only the engine finds out.
+    pub(super) async fn registries_headers(&self) -> Vec<(&'static str, String)> {
+        let folder = self.around.config_folder.as_deref();
+        let config = folder.and_then(|folder| host::read_json(&folder.join("config.json")));
+        let config = config.unwrap_or_default();
+        let keys = ["auths", "credHelpers"].into_iter();
+        let keys = keys.filter_map(|key| config.get(key)?.as_object());
+        let registries: BTreeSet<&String> = keys.flat_map(|map| map.keys()).collect();
+        let mut found = serde_json::Map::new();
+        for registry in registries {
+            if let Some(credentials) = self.credentials(registry).await {
+                found.insert(registry.clone(), credentials);
+            }
+        }
+        if found.is_empty() {
+            return Vec::new();
+        }
+        let text = base64::encode_url(Value::Object(found).to_string().as_bytes());
+        vec![("x-registry-config", text)]
+    }
+
     /// Returns what Docker's config.json has for a registry. A helper that fails counts as none: the registry then says what it wants.
     async fn credentials(&self, registry: &str) -> Option<Value> {
-        let folder = self.config_folder.as_deref()?;
+        let folder = self.around.config_folder.as_deref()?;
         let config = host::read_json(&folder.join("config.json"))?;
         let helper = config
             .get("credHelpers")

@@ -20,6 +20,8 @@ pub(super) struct Surroundings {
     pub wants_tls: bool,
     /// The folder of Docker's config.json.
     pub config_folder: Option<PathBuf>,
+    /// The folders that commands are looked for in.
+    pub path: Vec<PathBuf>,
 }
 
 impl Surroundings {
@@ -34,7 +36,13 @@ impl Surroundings {
             context: read("DOCKER_CONTEXT"),
             wants_tls: read("DOCKER_TLS_VERIFY").is_some(),
             config_folder,
+            path: read("PATH").map_or_else(Vec::new, |path| std::env::split_paths(&path).collect()),
         }
+    }
+
+    /// Returns a variable of the environment of this process, for a build argument that names no value.
+    pub(super) fn variable(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok()
     }
 }
 

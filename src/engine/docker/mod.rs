@@ -3,10 +3,14 @@
 //! **Invariant:** the client library's types do not leave this folder.
 
 mod base64;
+mod build;
+mod build_context;
+mod buildx;
 mod command;
 mod container;
 mod create;
 mod credentials;
+mod dockerignore;
 mod events;
 mod failure;
 mod host;
@@ -35,7 +39,7 @@ use http_body_util::BodyExt;
 use hyper::Method;
 use tokio::sync::{OnceCell, mpsc};
 
-use crate::model::{EngineFacts, Observed, ObservedContainer, Scope};
+use crate::model::{Builder, EngineFacts, Observed, ObservedContainer, Scope};
 use crate::plan::{Action, ContainerRef};
 
 use self::host::Surroundings;
@@ -54,7 +58,7 @@ pub struct DockerEngine {
     transport: Arc<Transport>,
     docker: Docker,
     facts: Arc<OnceCell<EngineFacts>>,
-    config_folder: Option<std::path::PathBuf>,
+    around: Arc<Surroundings>,
 }
 
 impl DockerEngine {
@@ -82,7 +86,7 @@ impl DockerEngine {
             transport,
             docker,
             facts: Arc::new(OnceCell::new()),
-            config_folder: around.config_folder,
+            around: Arc::new(around),
         })
     }
 
@@ -164,6 +168,21 @@ impl DockerEngine {
         }
     }
 
+    /// Posts a file, where there is one, and returns the long answer once its head is here.
+    async fn open_with_file(
+        &self,
+        what: &str,
+        path: &str,
+        headers: &[(&'static str, String)],
+        file: Option<std::fs::File>,
+        limit: Duration,
+    ) -> Result<hyper::body::Incoming, EngineError> {
+        self.known().await?;
+        let exchange = self.transport.post_file(path, headers, file);
+        let response = self.within(what, limit, exchange).await?;
+        self.accepted(what, response).await
+    }
+
     /// Makes a plain call with a long answer and returns it once its head is here.
     async fn open(
         &self,
@@ -176,6 +195,15 @@ impl DockerEngine {
         self.known().await?;
         let exchange = self.transport.plain(method, path, headers, body);
         let response = self.within(what, CALL_TIMEOUT, exchange).await?;
+        self.accepted(what, response).await
+    }
+
+    /// Returns the body of an answer that is no refusal.
+    async fn accepted(
+        &self,
+        what: &str,
+        response: hyper::Response<hyper::body::Incoming>,
+    ) -> Result<hyper::body::Incoming, EngineError> {
         let status = response.status().as_u16();
         if status < 400 {
             return Ok(response.into_body());
@@ -244,6 +272,14 @@ impl Engine for DockerEngine {
 
     fn perform<'a>(&'a self, action: &'a Action) -> BoxFuture<'a, Result<Performed, EngineError>> {
         self.perform_action(action, None).boxed()
+    }
+
+    fn builder(&self) -> Builder {
+        if buildx::is_here(self.around.config_folder.as_deref(), &self.around.path) {
+            Builder::Buildx
+        } else {
+            Builder::Engine
+        }
     }
 
     fn perform_telling<'a>(

@@ -37,6 +37,8 @@ impl DockerEngine {
             Action::PullImage { image, platform } => {
                 self.pull(image, platform.as_deref(), progress).await
             }
+            Action::BuildImage(spec) => self.build(spec, progress).await,
+            Action::TagImage { source, image } => self.tag(source, image).await,
             Action::CreateNetwork(spec) => self.create_network(spec).await,
             Action::RemoveNetwork { id, name } => self.remove_network(id, name).await,
             Action::CreateVolume(spec) => self.create_volume(spec).await,
@@ -362,6 +364,8 @@ fn ambiguous_name(action: &Action) -> Option<&ContainerRef> {
         | Action::RemoveContainer { container, .. } => container,
         Action::RunCommand(run) => &run.container,
         Action::PullImage { .. }
+        | Action::BuildImage(_)
+        | Action::TagImage { .. }
         | Action::CreateNetwork(_)
         | Action::RemoveNetwork { .. }
         | Action::CreateVolume(_)
@@ -383,6 +387,8 @@ fn gone(action: &Action, container: &ContainerRef) -> Result<Performed, EngineEr
         | Action::RemoveContainer { .. }
         | Action::DisconnectNetwork { .. } => Ok(Performed::WasSo),
         Action::PullImage { .. }
+        | Action::BuildImage(_)
+        | Action::TagImage { .. }
         | Action::CreateNetwork(_)
         | Action::RemoveNetwork { .. }
         | Action::CreateVolume(_)

@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use crate::engine::{ActionProgress, EngineError, Performed};
+use crate::engine::{ActionProgress, CALL_TIMEOUT, EngineError, Performed};
 use crate::model::ImageReference;
 
 use super::DockerEngine;
@@ -23,6 +23,19 @@ const SILENCE: Duration = Duration::from_secs(60);
 const TELL_EVERY: Duration = Duration::from_millis(100);
 
 impl DockerEngine {
+    /// Gives an image another name.
+    pub(super) async fn tag(
+        &self,
+        source: &str,
+        image: &ImageReference,
+    ) -> Result<Performed, EngineError> {
+        let what = format!("tag {image}");
+        let (repository, tag) = split(image.as_str());
+        let (source, repository, tag) = (escape(source), escape(repository), escape(tag));
+        let path = format!("/images/{source}/tag?repo={repository}&tag={tag}");
+        self.post(&what, &path, CALL_TIMEOUT).await
+    }
+
     /// Fetches an image. A layer that breaks off is tried again by the engine itself, as for `docker pull`, and nothing more is.
     pub(super) async fn pull(
         &self,
@@ -98,6 +111,7 @@ fn no_image(image: &ImageReference, error: EngineError) -> EngineError {
         | EngineError::TimedOut { .. }
         | EngineError::Broken { .. }
         | EngineError::NoImage { .. }
+        | EngineError::BuildFailed { .. }
         | EngineError::TooOld { .. }
         | EngineError::Command { .. }
         | EngineError::Socket { .. }) => other,

@@ -9,13 +9,14 @@ use std::sync::Arc;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use bollard::{BollardRequest, body_full};
+use bollard::{BollardRequest, body_full, body_try_stream};
 use bytes::Bytes;
+use futures_util::Stream;
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HOST, HeaderValue};
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_util::task::TaskTracker;
 
@@ -135,6 +136,27 @@ impl Transport {
         Ok(Request::from_parts(parts, body))
     }
 
+    /// Posts an archive, piece by piece, so that it never is in memory as a whole.
+    pub(super) async fn post_file(
+        &self,
+        path: &str,
+        headers: &[(&'static str, String)],
+        file: Option<std::fs::File>,
+    ) -> Result<Response<Incoming>, ClientError> {
+        let mut builder = Request::builder().method(Method::POST).uri(path);
+        for (name, value) in headers {
+            builder = builder.header(*name, value);
+        }
+        let body = match file {
+            Some(file) => {
+                builder = builder.header(CONTENT_TYPE, "application/x-tar");
+                body_try_stream(pieces(tokio::fs::File::from_std(file)))
+            }
+            None => body_full(Bytes::new()),
+        };
+        self.send(builder.body(body)?).await
+    }
+
     /// Sends a request that the client library has no fitting call for.
     pub(super) async fn plain(
         &self,
@@ -152,4 +174,17 @@ impl Transport {
         }
         self.send(builder.body(body_full(body))?).await
     }
+}
+
+/// How much of a file is read at once.
+const PIECE: usize = 256 * 1024;
+
+/// Returns what is in a file, piece by piece.
+fn pieces(file: tokio::fs::File) -> impl Stream<Item = std::io::Result<Bytes>> + Send + 'static {
+    futures_util::stream::try_unfold(file, |mut file| async move {
+        let mut piece = vec![0; PIECE];
+        let length = file.read(&mut piece).await?;
+        piece.truncate(length);
+        Ok((length > 0).then(|| (Bytes::from(piece), file)))
+    })
 }

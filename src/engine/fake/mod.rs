@@ -4,6 +4,7 @@
 //! Time is tokio's, so that a test with paused time waits for nothing. Ids are counted, so that two runs are alike.
 
 mod command;
+mod images;
 mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,8 +19,8 @@ use tokio::task::JoinSet;
 
 use crate::compose::labels::PROJECT;
 use crate::model::{
-    ContainerConfig, EngineFacts, ImageReference, Observed, ObservedContainer, ObservedFile,
-    ObservedImage, ObservedNetwork, ObservedVolume, Scope,
+    Builder, ContainerConfig, EngineFacts, ImageReference, Observed, ObservedContainer,
+    ObservedFile, ObservedImage, ObservedNetwork, ObservedVolume, Scope,
 };
 use crate::plan::{Action, ContainerRef};
 
@@ -335,17 +336,18 @@ impl Engine for FakeEngine {
         .boxed()
     }
 
+    fn builder(&self) -> Builder {
+        Builder::Engine
+    }
+
     fn perform_telling<'a>(
         &'a self,
         action: &'a Action,
         progress: &'a mpsc::Sender<ActionProgress>,
     ) -> BoxFuture<'a, Result<Performed, EngineError>> {
         async move {
-            if let Action::PullImage { .. } = action {
-                for progress_of_pull in world::pull_progress() {
-                    let told = ActionProgress::Pull(progress_of_pull);
-                    let _ = progress.send(told).await;
-                }
+            for told in images::told_of(action) {
+                let _ = progress.send(told).await;
             }
             self.perform(action).await
         }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::compose::labels;
-use crate::engine::{EngineError, EngineEvent, EventSubject, Performed, PullProgress};
+use crate::engine::{EngineError, EngineEvent, EventSubject, Performed};
 use crate::model::{
     Bytes, ContainerConfig, ContainerId, ContainerSpec, ContainerState, ContainerStatus,
     EndpointSpec, EngineFacts, Health, ImageId, ImageReference, Limits, MountSpecSource, NetworkId,
@@ -63,17 +63,6 @@ pub(super) fn image_id(image: &ImageReference) -> ImageId {
     ImageId::new(format!("sha256:{image}")).expect("it is not empty")
 }
 
-/// Returns what is told of every pull: an image of two layers, of which one is there already.
-pub(super) fn pull_progress() -> [PullProgress; 2] {
-    let at = |layers_done, bytes_done| PullProgress {
-        layers_done,
-        layers: 2,
-        bytes_done,
-        bytes: 1000,
-    };
-    [at(1, 0), at(2, 1000)]
-}
-
 pub(super) fn not_found(container: &ContainerRef) -> EngineError {
     EngineError::NotFound {
         what: format!("container {container}"),
@@ -89,6 +78,8 @@ pub(super) fn conflict(what: String, message: String) -> EngineError {
 pub(super) fn describe(action: &Action) -> String {
     let subject = match action {
         Action::PullImage { image, .. } => image.to_string(),
+        Action::BuildImage(spec) => spec.image.to_string(),
+        Action::TagImage { source, image } => format!("{source} {image}"),
         Action::CreateNetwork(spec) => spec.name.clone(),
         Action::RemoveNetwork { name, .. } | Action::RemoveVolume { name } => name.clone(),
         Action::CreateVolume(spec) => spec.name.clone(),
@@ -219,6 +210,8 @@ impl World {
     pub(super) fn perform(&mut self, action: &Action) -> Result<Performed, EngineError> {
         match action {
             Action::PullImage { image, .. } => self.pull(image),
+            Action::BuildImage(spec) => Ok(self.build(spec)),
+            Action::TagImage { source, image } => self.tag(source, image),
             Action::CreateNetwork(spec) => Ok(self.create_network(spec)),
             Action::RemoveNetwork { id, name } => self.remove_network(id, name),
             Action::CreateVolume(spec) => Ok(self.create_volume(spec)),
@@ -272,18 +265,6 @@ impl World {
             }),
             Action::FixSocket(_) => Ok(Performed::Done),
         }
-    }
-
-    fn pull(&mut self, image: &ImageReference) -> Result<Performed, EngineError> {
-        if self.registry.contains(image) {
-            let found = ObservedImage::new(image_id(image), ContainerConfig::new(image.clone()));
-            self.images.insert(image.clone(), found);
-            return Ok(Performed::Done);
-        }
-        Err(EngineError::NoImage {
-            image: image.to_string(),
-            message: "no such host".to_owned(),
-        })
     }
 
     fn create_network(&mut self, spec: &NetworkSpec) -> Performed {

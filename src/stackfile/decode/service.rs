@@ -168,6 +168,9 @@ impl<'a, 'n, F: Form> Reader<'_, 'a, 'n, F> {
             let folder = self.decoder.host_path(".");
             build.shift_insert(0, "context".to_owned(), Attribute::Path(F::literal(folder)));
         }
+        if let Some(Attribute::Table(build)) = more.get_mut("build") {
+            self.build_args(build);
+        }
         self.extends();
         let replicas = deploy::settle(&mut container, more.get("deploy"));
         for (key, other) in deploy::quarrels(&container, scale, more.get("deploy")) {
@@ -186,6 +189,19 @@ impl<'a, 'n, F: Form> Reader<'_, 'a, 'n, F> {
             lifecycle,
             reload,
             more,
+        }
+    }
+
+    /// Gives build arguments without a value that of the environment, in the resolved form; one that is not set there stays without.
+    fn build_args(&self, build: &mut Attributes<F>) {
+        if !self.decoder.is_resolving {
+            return;
+        }
+        if let Some(Attribute::Map(args)) = build.get_mut("args") {
+            for (name, value) in args.iter_mut().filter(|(_, it)| **it == Attribute::Null) {
+                let set = self.decoder.variables.lookup(name);
+                *value = set.map_or(Attribute::Null, |it| Attribute::Text(F::literal(it)));
+            }
         }
     }
 
