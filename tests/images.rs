@@ -16,7 +16,10 @@ use stackgen::compose;
 use stackgen::engine::Engine;
 use stackgen::engine::fake::FakeEngine;
 use stackgen::exec::{self, ApplyOptions, ApplyProgress, ApplyReport, StepOutcome, Stop};
-use stackgen::model::{ContainerConfig, ImageId, ImageReference, ObservedImage, Resolved, Stack};
+use stackgen::model::{
+    Builder, ContainerConfig, ImageId, ImageLock, ImageReference, LockedImage, ObservedImage,
+    Resolved, Scope, Stack,
+};
 use stackgen::plan::{
     self, Action, Bring, BuildWhich, BuildWish, Plan, PlanOptions, PullWhich, Refresh, TextOptions,
 };
@@ -45,10 +48,25 @@ fn options() -> PlanOptions {
 }
 
 async fn diff(engine: &FakeEngine, stack: &Stack<Resolved>, options: &PlanOptions) -> Plan {
-    let observed = engine.observe(&compose::scope(stack)).await.unwrap();
+    let mut observed = engine.observe(&scope(stack, options)).await.unwrap();
+    if options.builder == Builder::Buildx {
+        // The first whose BuildKit knows further contexts.
+        observed.engine.api = (1, 42);
+    }
     let plan = plan::diff(stack, &observed, options);
     assert_eq!(plan::check(&plan), vec![], "{plan:#?}");
     plan
+}
+
+/// Returns what a session looks at.
+fn scope(stack: &Stack<Resolved>, options: &PlanOptions) -> Scope {
+    let mut scope = compose::scope(stack);
+    for ((image, _), locked) in options.lock.iter().flat_map(|lock| &lock.images) {
+        if let LockedImage::Digest(digest) = locked {
+            scope.images.insert(image.at_digest(digest));
+        }
+    }
+    scope
 }
 
 async fn perform(engine: &FakeEngine, plan: &Plan) -> (ApplyReport, Vec<ApplyProgress>) {
@@ -323,7 +341,7 @@ build = "/srv/web"
 
 fn with_buildx() -> PlanOptions {
     PlanOptions {
-        builder: stackgen::model::Builder::Buildx,
+        builder: Builder::Buildx,
         ..options()
     }
 }
@@ -390,6 +408,17 @@ async fn what_the_engines_own_builder_cannot_do_is_refused_by_name() {
         blockers[0].starts_with("services.api.build.additional_contexts: the engine's own builder"),
         "{blockers:?}"
     );
+    // BuildKit itself is there, and too old: it is part of the engine.
+    let observed = engine
+        .observe(&compose::scope(&stack(BUILT)))
+        .await
+        .unwrap();
+    let plan = plan::diff(&stack(BUILT), &observed, &with_buildx());
+    let blockers: Vec<String> = plan.blockers().map(plan::note_text).collect();
+    assert!(
+        blockers[0].contains("Docker 23 is the first"),
+        "{blockers:?}"
+    );
     // What is here need not be built.
     for name in ["shop-api", "web:1"] {
         engine.add_plain_image(&image(name), &format!("sha256:{name}"));
@@ -438,7 +467,8 @@ async fn the_build_command_builds_what_is_here_too_and_an_apply_sees_what_moved(
             ..BuildWish::default()
         },
     };
-    let observed = engine.observe(&compose::scope(&shop)).await.unwrap();
+    let mut observed = engine.observe(&compose::scope(&shop)).await.unwrap();
+    observed.engine.api = (1, 42);
     let plan = plan::refresh(&shop, &observed, &with_buildx(), &which);
     assert_eq!(plan::check(&plan), vec![]);
     // base is off by its profile, and here.
@@ -476,4 +506,110 @@ fn a_policy_of_building_builds_before_every_apply() {
     };
     let plan = plan::refresh(&shop, &observed.unwrap().unwrap(), &with_buildx(), &which);
     assert_eq!(step_words(&plan), ["build web:1 after []"]);
+}
+
+/// Returns options that go by a lock: `db:1` at one digest of its repository, and `web:1` by its id.
+fn locked(db: &str) -> PlanOptions {
+    let digest = LockedImage::Digest(db.to_owned());
+    let id = LockedImage::Id(ImageId::new("sha256:web:1").unwrap());
+    let images = [
+        ((image("db:1"), None), digest),
+        ((image("web:1"), None), id),
+    ];
+    PlanOptions {
+        lock: Some(ImageLock {
+            images: images.into(),
+        }),
+        locked: true,
+        ..options()
+    }
+}
+
+const DIGEST: &str = "sha256:0123456789abcdef0123456789abcdef";
+
+#[tokio::test(start_paused = true)]
+async fn a_lock_brings_back_what_a_tag_was_and_containers_keep_their_tag() {
+    let engine = running(SHOP, &["db:1", "web:1"]).await;
+    engine.offer_image(&image("db:1").at_digest(DIGEST));
+    let shop = stack(SHOP);
+    let plan = diff(&engine, &shop, &locked(DIGEST)).await;
+    insta::assert_snapshot!(plan::text(&plan, &TextOptions::default()), @r#"
+    shop: 2 services, 1 differs from stack.toml
+
+    -/+ service db: recreate
+        image                          "db:1 (db:1)" → "db:1 (0123456789ab)"
+        why   stack.lock pins another image than its tag names
+
+    To pull   db@sha256:0123456789abcdef0123456789abcdef
+    To tag    db:1 as 0123456789ab, as it is locked
+    Away      db, until the new container is up
+
+    Plan: 1 to recreate. No data is lost.
+    "#);
+    let (report, _) = perform(&engine, &plan).await;
+    assert!(report.is_success(), "{report:#?}");
+    let again = diff(&engine, &shop, &locked(DIGEST)).await;
+    assert!(again.is_empty(), "{again:#?}");
+    // What docker compose looks at is as in the rendered file.
+    let db = engine.containers().remove("shop-db-1").unwrap();
+    assert_eq!(db.config.image.as_str(), "db:1");
+    // Without going by the lock, nothing is to do either.
+    assert!(diff(&engine, &shop, &options()).await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tag_that_was_moved_under_what_runs_is_put_back_without_touching_it() {
+    let engine = FakeEngine::new();
+    engine.offer_image(&image("db:1").at_digest(DIGEST));
+    engine.add_plain_image(&image("web:1"), "sha256:web:1");
+    let shop = stack(SHOP);
+    let plan = diff(&engine, &shop, &locked(DIGEST)).await;
+    assert!(perform(&engine, &plan).await.0.is_success());
+    engine.add_plain_image(&image("db:1"), "sha256:newer");
+    engine.reset_calls();
+    let plan = diff(&engine, &shop, &locked(DIGEST)).await;
+    let (report, _) = perform(&engine, &plan).await;
+    assert!(report.is_success(), "{report:#?}");
+    assert_eq!(engine.calls(), [format!("tag_image db@{DIGEST} db:1")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_lock_does_not_have_or_cannot_give_is_refused_by_name() {
+    let engine = running(SHOP, &["db:1", "web:1"]).await;
+    engine.add_plain_image(&image("web:1"), "sha256:fedcba9876543210");
+    let mut options = locked(DIGEST);
+    options
+        .lock
+        .as_mut()
+        .unwrap()
+        .images
+        .remove(&(image("db:1"), None));
+    let plan = diff(&engine, &stack(SHOP), &options).await;
+    let blockers: Vec<String> = plan.blockers().map(plan::note_text).collect();
+    assert_eq!(
+        blockers,
+        [
+            "image db:1: stack.lock does not have it",
+            "image web:1: it is locked as web:1, which is in no registry, and fedcba987654 is here"
+        ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tag_that_left_the_lock_is_noted_where_the_plan_does_not_go_by_it() {
+    let engine = running(SHOP, &["db:1", "web:1"]).await;
+    let options = PlanOptions {
+        locked: false,
+        ..locked(DIGEST)
+    };
+    let plan = diff(&engine, &stack(SHOP), &options).await;
+    assert!(plan.is_empty());
+    let notes: Vec<String> = plan.notes.iter().map(plan::note_text).collect();
+    assert_eq!(
+        notes,
+        [
+            "image db:1 is locked as 0123456789ab, and db:1 is here: --locked keeps to the lock, \
+          `stackgen lock` takes what is here"
+        ]
+    );
 }

@@ -6,8 +6,8 @@ use clap::{Arg, ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser, S
 
 use super::Color;
 use super::command::{
-    apply, build, check, completions, dag, down, exec, explain, graph, import, init, logs, man,
-    plan, pull, render, schema, sockets, status, watch,
+    apply, build, check, completions, dag, down, exec, explain, graph, import, init, lock, logs,
+    man, plan, pull, render, schema, sockets, status, watch,
 };
 use super::help::with_words;
 
@@ -73,6 +73,8 @@ pub enum Command {
     /// Show what differs between stack.toml and what runs.
     #[command(visible_alias = "diff")]
     Plan(plan::Args),
+    /// Write down which image each tag stands for.
+    Lock(lock::Args),
     /// Make what runs be as stack.toml says.
     Apply(apply::Args),
     /// Build the images of services that have a build.

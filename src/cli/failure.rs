@@ -117,6 +117,8 @@ impl From<StoreError> for Failure {
         match &error {
             StoreError::Locked { .. } => Self::new(ExitCode::Locked, with_causes(&error))
                 .hint("wait for it to end, or stop it; the lock goes with its process"),
+            StoreError::BadLock { .. } => Self::new(ExitCode::Invalid, with_causes(&error))
+                .hint("make it anew with: stackgen lock"),
             _ => Self::new(ExitCode::Failed, with_causes(&error)),
         }
     }

@@ -12,7 +12,7 @@ const GROUPS: [(&str, &[&str]); 5] = [
     ),
     (
         "Make it so",
-        &["render", "build", "pull", "apply", "watch", "down"],
+        &["render", "build", "pull", "lock", "apply", "watch", "down"],
     ),
     ("Work in it", &["exec", "dag", "sockets"]),
     ("Set up", &["schema", "completions", "man", "help"]),
@@ -65,6 +65,14 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         &[
             "stackgen build",
             "stackgen build api --no-cache -v   # with the builder's words",
+        ],
+    ),
+    (
+        "lock",
+        &[
+            "stackgen lock",
+            "stackgen lock --update   # what the registries say now",
+            "stackgen lock --check    # in CI: exit 2 if it differs",
         ],
     ),
     (

@@ -73,6 +73,7 @@ fn run(context: &Context, cli: &Cli) -> CommandResult {
         Command::Plan(args) => Box::pin(command::plan::run(context, args)),
         Command::Apply(args) => Box::pin(command::apply::run(context, args)),
         Command::Build(args) => Box::pin(command::build::run(context, args)),
+        Command::Lock(args) => Box::pin(command::lock::run(context, args)),
         Command::Pull(args) => Box::pin(command::pull::run(context, args)),
         Command::Down(args) => Box::pin(command::down::run(context, args)),
         Command::Watch(args) => Box::pin(command::watch::run(context, args)),

@@ -32,6 +32,9 @@ pub struct PlanArgs {
     /// Replace containers even where nothing differs.
     #[arg(long)]
     pub force_recreate: bool,
+    /// Use exactly the images that stack.lock names; one that is not in it, or cannot be had as it is locked, is refused.
+    #[arg(long)]
+    pub locked: bool,
 }
 
 impl PlanArgs {
@@ -46,6 +49,7 @@ impl PlanArgs {
             stop_grace: self.stop_timeout.map(Duration::from_secs),
             adopt: self.adopt,
             force_recreate: self.force_recreate,
+            locked: self.locked,
             ..PlanOptions::default()
         }
     }

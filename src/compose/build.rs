@@ -1,10 +1,10 @@
 //! How a service's image is built.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{
-    Attribute, Attributes, BuildSecret, BuildSpec, Builder, ContentSource, ImageReference,
-    Resolved, SecretText, ServiceName, Stack,
+    Attribute, Attributes, BuildSecret, BuildSpec, Builder, ContentSource, ImageKey,
+    ImageReference, Resolved, SecretText, ServiceName, Stack,
 };
 
 use super::beyond::Beyond;
@@ -17,6 +17,13 @@ pub(super) const NO_IMAGE_NAME: &str =
 /// What only BuildKit can do.
 const ONLY_BUILDX: &str = "the engine's own builder cannot do this; install docker's buildx plug-in (the package docker-buildx-plugin or docker-buildx)";
 
+/// Why a further context is refused where BuildKit is part of an old engine.
+const NEEDS_NEWER: &str =
+    "the BuildKit of this engine knows no further contexts: Docker 23 is the first that does";
+
+/// The API version of Docker 23.
+const DOCKER_23: (u32, u32) = (1, 42);
+
 /// Returns a service's image: `image`, else, for one that is built, Compose's `PROJECT-SERVICE`.
 pub fn image_of(stack: &Stack<Resolved>, name: &ServiceName) -> Option<ImageReference> {
     let service = stack.service(name)?;
@@ -25,6 +32,18 @@ pub fn image_of(stack: &Stack<Resolved>, name: &ServiceName) -> Option<ImageRefe
         is_built.then(|| ImageReference::parse(&format!("{}-{name}", stack.name())).ok())?
     };
     service.container.image.clone().or_else(built)
+}
+
+/// Returns every image of a stack that can be locked: those of services, whether they are switched on or not, and of tasks.
+pub fn image_keys(stack: &Stack<Resolved>) -> BTreeSet<ImageKey> {
+    let services = stack.services().iter().filter_map(|(name, service)| {
+        let image = image_of(stack, name)?;
+        Some((image, service.container.platform.clone()))
+    });
+    let all = stack.containers();
+    let named = all.filter_map(|(_, it)| Some((it.image.clone()?, it.platform.clone())));
+    let keys = services.chain(named);
+    keys.filter(|(image, _)| image.digest().is_none()).collect()
 }
 
 /// Returns the services that are built, each with its image.
@@ -51,7 +70,7 @@ pub fn build_needs(stack: &Stack<Resolved>, name: &ServiceName) -> Vec<ServiceNa
     services.filter(|it| stack.service(it).is_some()).collect()
 }
 
-/// Returns how a service's image is built by `builder`; `None` for a service without `build`.
+/// Returns how a service's image is built by `builder` for an engine of this API version; `None` for a service without `build`.
 ///
 /// # Errors
 /// What that builder cannot do.
@@ -59,6 +78,7 @@ pub fn build_spec(
     stack: &Stack<Resolved>,
     name: &ServiceName,
     builder: Builder,
+    api: (u32, u32),
 ) -> Option<Result<BuildSpec, Vec<Beyond>>> {
     let service = stack.service(name)?;
     let build = Keys::of(service.more.get("build")?);
@@ -106,7 +126,7 @@ pub fn build_spec(
         provenance: build.loose("provenance"),
         sbom: build.loose("sbom"),
     };
-    let beyond = beyond_builder(&spec, &build);
+    let beyond = beyond_builder(&spec, &build, api);
     Some(if beyond.is_empty() {
         Ok(spec)
     } else {
@@ -171,12 +191,15 @@ fn secrets(stack: &Stack<Resolved>, build: &Keys<'_>) -> BTreeMap<String, BuildS
 }
 
 /// Returns what a builder cannot do of what is asked.
-fn beyond_builder(spec: &BuildSpec, build: &Keys<'_>) -> Vec<Beyond> {
+fn beyond_builder(spec: &BuildSpec, build: &Keys<'_>, api: (u32, u32)) -> Vec<Beyond> {
     let mut found = Vec::new();
     if build.text("isolation").is_some_and(|it| it != "default") {
         found.push(beyond("build.isolation", "only Windows has isolations"));
     }
     if spec.builder == Builder::Buildx {
+        if !spec.contexts.is_empty() && api < DOCKER_23 {
+            found.push(beyond("build.additional_contexts", NEEDS_NEWER));
+        }
         return found;
     }
     let is_on = |loose: &Option<String>| loose.as_ref().is_some_and(|it| it != "false");

@@ -8,7 +8,9 @@ use futures_util::stream::BoxStream;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
-use crate::model::{Builder, ContainerId, EngineFacts, Observed, ObservedContainer, Scope};
+use crate::model::{
+    Builder, ContainerId, EngineFacts, ImageReference, Observed, ObservedContainer, Scope,
+};
 use crate::plan::{Action, ContainerRef};
 
 use super::EngineError;
@@ -43,6 +45,12 @@ pub trait Engine: Send + Sync + 'static {
     ///
     /// A start of what runs, a stop of what does not and a removal of what is gone succeed.
     fn perform<'a>(&'a self, action: &'a Action) -> BoxFuture<'a, Result<Performed, EngineError>>;
+
+    /// Asks the registry of an image which digest its tag has now.
+    fn registry_digest<'a>(
+        &'a self,
+        image: &'a ImageReference,
+    ) -> BoxFuture<'a, Result<String, EngineError>>;
 
     /// Returns who builds images for this engine.
     fn builder(&self) -> Builder;

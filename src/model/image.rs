@@ -88,6 +88,25 @@ impl ImageReference {
         }
     }
 
+    /// Returns the reference without tag and digest.
+    pub fn repository(&self) -> &str {
+        let name = self.0.split_once('@').map_or(&*self.0, |(name, _)| name);
+        match name.rsplit_once(':') {
+            Some((repository, tag)) if !tag.contains('/') => repository,
+            _ => name,
+        }
+    }
+
+    /// Returns the digest that the reference names.
+    pub fn digest(&self) -> Option<&str> {
+        self.0.split_once('@').map(|(_, digest)| digest)
+    }
+
+    /// Returns the image of the same repository with this digest.
+    pub fn at_digest(&self, digest: &str) -> Self {
+        Self(format!("{}@{digest}", self.repository()))
+    }
+
     /// Returns the reference as it was written.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -103,6 +122,22 @@ impl fmt::Display for ImageReference {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_digest_takes_the_place_of_the_tag() {
+        for (text, repository) in [
+            ("busybox", "busybox"),
+            ("host:5000/a/b", "host:5000/a/b"),
+            ("host:5000/a/b:1", "host:5000/a/b"),
+            ("a:1@sha256:0123456789abcdef0123456789abcdef", "a"),
+        ] {
+            let image = ImageReference::parse(text).unwrap();
+            assert_eq!(image.repository(), repository);
+            let pinned = image.at_digest("sha256:00");
+            assert_eq!(pinned.as_str(), format!("{repository}@sha256:00"));
+            assert_eq!(pinned.digest(), Some("sha256:00"));
+        }
+    }
 
     #[test]
     fn references_follow_the_distribution_grammar() {

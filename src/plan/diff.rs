@@ -20,6 +20,7 @@ pub fn diff(stack: &Stack<Resolved>, observed: &Observed, options: &PlanOptions)
         .filter(|slot| slot.creates())
         .map(|slot| (slot.service.clone(), slot.spec.config.image.clone()))
         .collect();
+    planner.plan_locked();
     planner.plan_images(&images);
     planner.plan_orphan_containers();
     planner.carry_out(&slots);

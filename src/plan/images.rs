@@ -206,6 +206,10 @@ impl Planner<'_> {
             let Some(service) = self.stack.service(name) else {
                 continue;
             };
+            if self.options.locked && image.digest().is_none() {
+                // What the lock pins was planned already, and what it does not have was refused.
+                continue;
+            }
             let policy = pull_policy(service).unwrap_or(PullPolicy::Missing);
             let is_missing = self.is_missing(image);
             let is_forced = policy == PullPolicy::Always && self.options.bring == Bring::ByPolicy;
@@ -262,12 +266,18 @@ impl Planner<'_> {
         other.map(|(other, _)| other.clone())
     }
 
-    fn plan_pull(&mut self, image: &ImageReference, platform: Option<String>, reason: Reason) {
+    pub(super) fn plan_pull(
+        &mut self,
+        image: &ImageReference,
+        platform: Option<String>,
+        reason: Reason,
+    ) -> StepId {
         let change = self.image_change(image, reason);
         let image = image.clone();
         let action = Action::PullImage { image, platform };
         let step = self.step(change, action, [], Vec::new());
         self.pulls.insert(step);
+        step
     }
 
     /// Plans a build, and those before it that it begins with where they are missing or to be built too; or says why it cannot be done.
@@ -295,7 +305,12 @@ impl Planner<'_> {
             };
             needs.extend(self.plan_build(&other, reason, builds));
         }
-        let mut spec = match build_spec(self.stack, name, self.options.builder)? {
+        let mut spec = match build_spec(
+            self.stack,
+            name,
+            self.options.builder,
+            self.observed.engine.api,
+        )? {
             Ok(spec) => spec,
             Err(beyond) => {
                 self.notes
@@ -317,7 +332,7 @@ impl Planner<'_> {
         Some(step)
     }
 
-    fn image_change(&mut self, image: &ImageReference, reason: Reason) -> usize {
+    pub(super) fn image_change(&mut self, image: &ImageReference, reason: Reason) -> usize {
         let resource = Resource::Image(image.to_string());
         self.change(resource, Verdict::Create, vec![reason], Summary::default())
     }

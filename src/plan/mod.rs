@@ -15,6 +15,7 @@ mod flatten;
 mod images;
 mod index;
 mod lifecycle;
+mod locked;
 mod mark;
 mod objects;
 mod options;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Marks;
 use crate::compose::ComposeGeneration;
-use crate::model::{Builder, KeyPath, ServiceName, VolumeName};
+use crate::model::{Builder, ImageLock, KeyPath, ServiceName, VolumeName};
 
 use super::Resource;
 
@@ -46,6 +46,10 @@ pub struct PlanOptions {
     pub build_missing: bool,
     /// Who builds.
     pub builder: Builder,
+    /// Which image each tag stands for, where there is a stack.lock.
+    pub lock: Option<ImageLock>,
+    /// Whether images are those of `lock`, whatever their tags name; without it, a tag that moved is only noted.
+    pub locked: bool,
 }
 
 /// Which images a plan pulls for the containers that it makes.
@@ -79,6 +83,8 @@ impl Default for PlanOptions {
             bring: Bring::ByPolicy,
             build_missing: true,
             builder: Builder::default(),
+            lock: None,
+            locked: false,
         }
     }
 }

@@ -14,6 +14,7 @@ pub(super) fn why(reason: &Reason) -> Option<String> {
             format!("{} is restarted", kind_and_name(dependency).1)
         }
         Reason::ImageChanged => "its tag names another image now".to_owned(),
+        Reason::Locked => "stack.lock pins another image than its tag names".to_owned(),
         Reason::DependencyReplaced { dependency } => {
             format!("{} is replaced", kind_and_name(dependency).1)
         }
@@ -41,6 +42,7 @@ pub(super) fn remark(reason: &Reason) -> Option<&'static str> {
         Reason::Missing
         | Reason::ConfigDrift { .. }
         | Reason::ImageChanged
+        | Reason::Locked
         | Reason::DependencyReplaced { .. }
         | Reason::DependencyRestarted { .. }
         | Reason::OtherFolder { .. }

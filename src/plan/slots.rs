@@ -11,8 +11,8 @@ use crate::compose::{
 };
 use crate::key_path;
 use crate::model::{
-    ContainerSpec, ContainerStatus, ImageReference, Lifecycle, ObservedContainer, ObservedImage,
-    PortSpec, Rerun, Service, ServiceName,
+    ContainerSpec, ContainerStatus, Lifecycle, ObservedContainer, ObservedImage, PortSpec, Rerun,
+    Service, ServiceName,
 };
 
 use super::compare::{Difference, compare, explicit};
@@ -41,6 +41,8 @@ pub(super) struct Slot<'a> {
     pub(super) follows: Vec<ServiceName>,
     /// Whether it ends by itself.
     pub(super) is_one_shot: bool,
+    /// What its image is to be.
+    pub(super) wanted: super::locked::Wanted<'a>,
 }
 
 /// What is done about a slot.
@@ -185,7 +187,8 @@ impl<'a> Planner<'a> {
         if !mounts.files.is_empty() {
             labels.insert(labels::MOUNTS.to_owned(), mounts.to_string());
         }
-        let image = self.image(&spec.config.image);
+        let wanted = self.wanted_image(service, &spec.config.image);
+        let image = wanted.here();
         spec.image_id = image.map(|image| image.id.clone());
         let summary = self.summary(definition, &spec);
         let resource = Resource::Service(service.clone(), number);
@@ -201,6 +204,7 @@ impl<'a> Planner<'a> {
             difference: Difference::default(),
             touch: Touch::Nothing,
             follows: Vec::new(),
+            wanted,
             is_one_shot: matches!(definition.lifecycle, Lifecycle::OneShot(_)),
         };
         if self.is_blocked(&slot) {
@@ -210,10 +214,6 @@ impl<'a> Planner<'a> {
         self.choose(&mut slot, image, before);
         self.decide(&mut slot, definition, before);
         slot
-    }
-
-    fn image(&self, reference: &ImageReference) -> Option<&'a ObservedImage> {
-        self.observed.images.get(reference).and_then(Option::as_ref)
     }
 
     fn summary(&self, service: &Service<crate::model::Resolved>, spec: &ContainerSpec) -> Summary {
@@ -330,7 +330,8 @@ impl<'a> Planner<'a> {
                 have.state.status,
                 ContainerStatus::Dead | ContainerStatus::Removing
             );
-            let has_moved = image.is_some_and(|image| image.id != have.image_id);
+            let is_to_come = matches!(slot.wanted, super::locked::Wanted::ToCome(_));
+            let has_moved = is_to_come || image.is_some_and(|image| image.id != have.image_id);
             let is_elsewhere = self.other_folder(have).is_some();
             !compared[index].replace && !is_dead && !has_moved && !is_recreated && !is_elsewhere
         };
@@ -427,6 +428,9 @@ impl<'a> Planner<'a> {
 
     fn replace_reasons(&self, slot: &Slot<'a>, before: &Slots<'a>) -> Vec<Reason> {
         let mut reasons = Vec::new();
+        if matches!(slot.wanted, super::locked::Wanted::ToCome(_)) {
+            reasons.push(Reason::Locked);
+        }
         let moved = slot.spec.image_id.as_ref();
         if moved.is_some_and(|id| slot.others.iter().all(|other| other.image_id != *id)) {
             reasons.push(Reason::ImageChanged);

@@ -170,6 +170,8 @@ pub enum Reason {
     },
     /// The tag names another image now.
     ImageChanged,
+    /// stack.lock pins another image than its tag names.
+    Locked,
     /// Something that it hangs on is replaced.
     DependencyReplaced {
         /// What.
@@ -377,6 +379,22 @@ pub enum Note {
         /// Why.
         why: String,
     },
+    /// An image that the lock does not pin, or that cannot be had as it is pinned: the plan cannot be applied.
+    NotLocked {
+        /// The image.
+        image: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// A tag that names another image than the lock says, where the plan does not go by the lock.
+    LockMoved {
+        /// The image.
+        image: String,
+        /// What the lock has, shortened.
+        locked: String,
+        /// What is here, shortened.
+        here: String,
+    },
     /// An image that is not here and must not be pulled: the plan cannot be applied.
     ImageMissing {
         /// The image.
@@ -452,6 +470,7 @@ impl Note {
             | Self::ExternalMissing { .. }
             | Self::SocketUnusable { .. }
             | Self::ImageMissing { .. }
+            | Self::NotLocked { .. }
             | Self::NotSupported { .. }
             | Self::EngineTooOld { .. } => true,
             Self::LeftOut { .. }
@@ -460,6 +479,7 @@ impl Note {
             | Self::OrphanKept { .. }
             | Self::SocketGrant { .. }
             | Self::SocketAbsent { .. }
+            | Self::LockMoved { .. }
             | Self::StaleComposeHash { .. }
             | Self::NotWell { .. }
             | Self::TaskNeeds { .. }

@@ -364,16 +364,22 @@ fn remarks(plan: &Plan, options: &TextOptions<'_>) -> String {
 }
 
 /// Returns what is pulled and what is built.
-fn images(plan: &Plan) -> [(&'static str, Vec<String>); 2] {
-    let (mut pulled, mut built) = (Vec::new(), Vec::new());
+fn images(plan: &Plan) -> [(&'static str, Vec<String>); 3] {
+    let (mut pulled, mut built, mut tagged) = (Vec::new(), Vec::new(), Vec::new());
     for step in &plan.steps {
         if let Action::PullImage { image, .. } = &step.action {
             pulled.push(image.to_string());
         } else if let Action::BuildImage(spec) = &step.action {
             built.push(spec.image.to_string());
+        } else if let Action::TagImage { source, image } = &step.action {
+            let digest = source
+                .rsplit_once("sha256:")
+                .map_or(&**source, |(_, it)| it);
+            let short = digest.get(..12).unwrap_or(digest);
+            tagged.push(format!("{image} as {short}, as it is locked"));
         }
     }
-    [("To pull", pulled), ("To build", built)]
+    [("To pull", pulled), ("To build", built), ("To tag", tagged)]
 }
 
 /// Breaks a line at spaces, with what follows below its first word.
@@ -487,6 +493,17 @@ fn note_line(note: &Note, options: &TextOptions<'_>) -> (&'static str, String) {
             format!("{socket}: not there, and optional; no mount"),
         ),
         Note::SocketUnusable { socket, why } => ("Blocked", format!("socket {socket}: {why}")),
+        Note::NotLocked { image, why } => ("Blocked", format!("image {image}: {why}")),
+        Note::LockMoved {
+            image,
+            locked,
+            here,
+        } => {
+            let text = format!(
+                "image {image} is locked as {locked}, and {here} is here: --locked keeps to the lock, `stackgen lock` takes what is here"
+            );
+            ("Moved", text)
+        }
         Note::ImageMissing { image, service } => {
             let text = format!(
                 "image {image} of {service} is not here, and it is not to be pulled or built"

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use crate::compose::{self, ComposeGeneration, labels};
 use crate::engine::{Engine, LogOptions};
 use crate::exec::{self, ApplyOptions, ApplyProgress, ApplyReport, StepOutcome, Stop};
-use crate::model::{Observed, ObservedContainer, Resolved, ServiceName, Stack};
+use crate::model::{LockedImage, Observed, ObservedContainer, Resolved, ServiceName, Stack};
 use crate::plan::{self, ContainerRef, DownOptions, Plan, PlanOptions};
 use crate::store::{ApplyLock, StateDir, keep_marks, read_marks};
 
@@ -91,7 +91,18 @@ impl Session {
     /// # Errors
     /// Where nothing could be seen.
     pub async fn plan(&self, options: &PlanOptions) -> Result<Planned, ReconcileError> {
-        let observed = self.observe().await?;
+        let mut scope = compose::scope(&self.stack);
+        if let Some(lock) = options.lock.as_ref().filter(|_| options.locked) {
+            let pinned = lock
+                .images
+                .iter()
+                .filter_map(|((image, _), locked)| match locked {
+                    LockedImage::Digest(digest) => Some(image.at_digest(digest)),
+                    LockedImage::Id(_) => None,
+                });
+            scope.images.extend(pinned);
+        }
+        let observed = self.engine.observe(&scope).await?;
         let plan = self.plan_from(&observed, options);
         Ok(Planned { observed, plan })
     }

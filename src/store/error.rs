@@ -32,6 +32,14 @@ pub enum StoreError {
         /// Why.
         why: String,
     },
+    /// stack.lock is not understood.
+    #[error("{path} cannot be understood: {why}", path = path.display())]
+    BadLock {
+        /// Its path.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
     /// The journal could not be read or written.
     #[error("cannot {what} the journal {path}", path = path.display())]
     Journal {

@@ -6,6 +6,7 @@
 
 mod error;
 mod generated;
+mod image_lock;
 mod journal;
 mod leftover;
 mod lock;
@@ -16,6 +17,7 @@ mod state_dir;
 
 pub use error::*;
 pub use generated::*;
+pub use image_lock::*;
 pub use journal::*;
 pub use leftover::*;
 pub use lock::*;

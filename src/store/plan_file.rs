@@ -73,6 +73,8 @@ struct OptionsRecord {
     stop_grace_ms: Option<u64>,
     adopt: bool,
     force_recreate: bool,
+    #[serde(default)]
+    locked: bool,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -258,6 +260,7 @@ fn to_record(plan: &SavedPlan) -> PlanRecord {
             stop_grace_ms: options.stop_grace.map(millis),
             adopt: options.adopt,
             force_recreate: options.force_recreate,
+            locked: options.locked,
         },
         basis: BasisRecord {
             stackgen: basis.stackgen.clone(),
@@ -309,6 +312,7 @@ fn from_record(record: PlanRecord) -> Result<SavedPlan, String> {
             stop_grace: options.stop_grace_ms.map(Duration::from_millis),
             adopt: options.adopt,
             force_recreate: options.force_recreate,
+            locked: options.locked,
             ..PlanOptions::default()
         },
         basis: Basis {
@@ -353,6 +357,7 @@ mod tests {
                 stop_grace: Some(Duration::from_secs(3)),
                 adopt: true,
                 force_recreate: true,
+                locked: true,
                 ..PlanOptions::default()
             },
             basis: Basis {

@@ -1,14 +1,15 @@
 //! Images at a real engine: tags that move, and builds.
 
 use crate::applies::{converge, diff, perform};
+use crate::peers;
 use crate::stack_text::stack;
-use crate::support::{BUSYBOX, docker};
+use crate::support::{BUSYBOX, Project, docker, ensure_busybox, is_left_out};
 use crate::world::World;
 use stackgen::exec::StepOutcome;
 use stackgen::plan::Verdict;
 
 /// Images that a test made; removed with it.
-struct Images(Vec<String>);
+pub(crate) struct Images(pub(crate) Vec<String>);
 
 impl Images {
     /// Makes another image than busybox and returns its name.
@@ -45,7 +46,7 @@ impl Drop for Images {
     }
 }
 
-fn id_of(what: &str) -> String {
+pub(crate) fn id_of(what: &str) -> String {
     let output = docker(&["inspect", "-f", "{{.Id}}", what]);
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
@@ -110,9 +111,31 @@ image = "{one}"
     assert_eq!(String::from_utf8_lossy(&runs).trim(), id_of(&two));
 }
 
-fn line_of(arguments: &[&str]) -> String {
+pub(crate) fn docker_text(arguments: &[&str]) -> String {
     let output = docker(arguments);
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+/// Returns a call of stackgen in a folder.
+fn stackgen_in(folder: &std::path::Path, words: &[&str]) -> std::process::Command {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_stackgen"));
+    command.args(words).current_dir(folder);
+    command
+}
+
+/// Returns the exit code of a command, and all that it said.
+fn ended(mut command: std::process::Command) -> (Option<i32>, String) {
+    let output = command.output().unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    (
+        output.status.code(),
+        String::from_utf8_lossy(&said).into_owned(),
+    )
+}
+
+/// Runs stackgen in a folder, and returns its exit code and all that it said.
+pub(crate) fn run_in(folder: &std::path::Path, words: &[&str]) -> (Option<i32>, String) {
+    ended(stackgen_in(folder, words))
 }
 
 /// Returns a folder with these files.
@@ -164,19 +187,22 @@ async fn a_missing_image_is_built_by_the_engine_before_its_container_is_made() {
     let shop = stack(&built_text(&world, &context, "base"));
     converge(&world, &shop).await;
     let web = world.project.of("web-1");
-    assert_eq!(line_of(&["exec", &web, "cat", "/words"]), "from the stack");
     assert_eq!(
-        line_of(&["inspect", "-f", "{{.Config.Image}}", &web]),
+        docker_text(&["exec", &web, "cat", "/words"]),
+        "from the stack"
+    );
+    assert_eq!(
+        docker_text(&["inspect", "-f", "{{.Config.Image}}", &web]),
         image
     );
-    let labels = line_of(&["inspect", "-f", "{{json .Config.Labels}}", &image]);
+    let labels = docker_text(&["inspect", "-f", "{{json .Config.Labels}}", &image]);
     let labels: serde_json::Value = serde_json::from_str(&labels).unwrap();
     assert_eq!(labels["a"], "b");
     assert_eq!(labels["com.docker.compose.project"], world.project.name);
     assert_eq!(labels["com.docker.compose.service"], "web");
     assert_eq!(labels["com.docker.compose.image.builder"], "classic");
     let format = r#"{{index .Config.Labels "com.docker.compose.image"}}"#;
-    assert_eq!(line_of(&["inspect", "-f", format, &web]), id_of(&image));
+    assert_eq!(docker_text(&["inspect", "-f", format, &web]), id_of(&image));
 }
 
 #[tokio::test]
@@ -199,6 +225,100 @@ async fn a_build_that_fails_shows_all_of_its_words_and_nothing_is_touched() {
     assert!(details.contains("\nlooking for it\n"), "{details}");
     let all = ["network", "ls", "-q", "--filter"];
     let filter = format!("label=com.docker.compose.project={}", world.project.name);
-    assert_eq!(line_of(&[&all[..], &[&filter]].concat()), "");
-    assert_eq!(line_of(&["ps", "-aq", "--filter", &filter]), "");
+    assert_eq!(docker_text(&[&all[..], &[&filter]].concat()), "");
+    assert_eq!(docker_text(&["ps", "-aq", "--filter", &filter]), "");
+}
+
+/// Returns a folder of Docker's settings with buildx among the plug-ins.
+fn docker_config() -> tempfile::TempDir {
+    let config = tempfile::tempdir().unwrap();
+    let plugins = config.path().join("cli-plugins");
+    std::fs::create_dir(&plugins).unwrap();
+    std::os::unix::fs::symlink(peers::buildx(), plugins.join("docker-buildx")).unwrap();
+    config
+}
+
+#[test]
+fn buildx_gets_everything_and_secrets_by_no_way_that_others_see() {
+    if is_left_out("buildx") {
+        return;
+    }
+    ensure_busybox();
+    let project = Project::new("docker-test");
+    let folder = folder(&[(
+        "Dockerfile.base",
+        "FROM busybox:1.36\nRUN echo base > /base\n",
+    )]);
+    let text = format!(
+        r#"
+[stack]
+name = "{}"
+[services.base]
+build = {{ context = ".", dockerfile = "Dockerfile.base" }}
+command = ["cat", "/base"]
+oneshot = true
+[services.web]
+init = true
+command = ["sleep", "600"]
+[services.web.build]
+context = "."
+args = {{ WORDS_TOKEN = "hush-arg" }}
+secrets = ["token"]
+dockerfile_inline = '''
+FROM busybox:1.36
+ARG WORDS_TOKEN
+RUN --mount=type=secret,id=token test "$$(cat /run/secrets/token)" = hush-secret && echo "$$WORDS_TOKEN" > /words
+'''
+[secrets.token]
+environment = "SECRET_OF_BUILD"
+"#,
+        project.name
+    );
+    std::fs::write(folder.path().join("stack.toml"), text).unwrap();
+    let _images = Images(vec![project.of("web"), project.of("base")]);
+    let config = docker_config();
+    let run = |words: &[&str]| {
+        let mut command = stackgen_in(folder.path(), words);
+        command
+            .env("DOCKER_CONFIG", config.path())
+            .env("SECRET_OF_BUILD", "hush-secret");
+        ended(command)
+    };
+    let (code, said) = run(&["apply", "-y", "-v"]);
+    assert_eq!(code, Some(0), "{said}");
+    // With -v the builder is heard.
+    assert!(said.contains("RUN --mount=type=secret"), "{said}");
+    assert!(!said.contains("hush-"), "{said}");
+    let web = project.of("web-1");
+    assert_eq!(docker_text(&["exec", &web, "cat", "/words"]), "hush-arg");
+    let label = |name: &str| {
+        let format = format!(r#"{{{{index .Config.Labels "com.docker.compose.{name}"}}}}"#);
+        docker_text(&["inspect", "-f", &format, &project.of("web")])
+    };
+    assert_eq!(
+        (label("service"), label("image.builder")),
+        ("web".into(), String::new())
+    );
+    let (code, said) = run(&["plan", "--exit-code"]);
+    assert_eq!(code, Some(0), "{said}");
+    // Built anew, with a failure whose words are shown without -v too.
+    let broken = folder.path().join("Dockerfile.base");
+    std::fs::write(broken, "FROM busybox:1.36\nRUN echo looking; false\n").unwrap();
+    let (code, said) = run(&["build", "base"]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(
+        said.contains("looking") && said.contains("exit code: 1"),
+        "{said}"
+    );
+    // What is built here is in no registry, and locked by its id.
+    let (code, said) = run(&["lock"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(
+        said.contains(&format!("{}-web is locked by its id", project.name)),
+        "{said}"
+    );
+    assert_eq!(run(&["lock", "--check"]).0, Some(0));
+    assert_eq!(run(&["plan", "--locked", "--exit-code"]).0, Some(0));
+    let (code, said) = run(&["down", "-y"]);
+    assert_eq!(code, Some(0), "{said}");
 }

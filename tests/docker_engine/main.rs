@@ -15,6 +15,11 @@ mod hooks;
 mod images;
 mod lifecycle;
 mod look;
+#[path = "../support/peers.rs"]
+mod peers;
+mod pulls;
+#[path = "../support/registry.rs"]
+mod registry;
 #[path = "../stack_text/mod.rs"]
 mod stack_text;
 mod streams;

@@ -19,7 +19,7 @@ use stackgen::engine::{
     ActionProgress, Engine, EngineError, EngineEvent, ExecSession, ExecSpec, ExecState, LogChunk,
     LogOptions, Performed,
 };
-use stackgen::model::{Builder, EngineFacts, Observed, ObservedContainer, Scope};
+use stackgen::model::{Builder, EngineFacts, ImageReference, Observed, ObservedContainer, Scope};
 use stackgen::plan::{Action, ContainerRef};
 use tokio::sync::mpsc;
 
@@ -196,6 +196,13 @@ impl Engine for Guarded {
             self.engine.perform(action).await
         }
         .boxed()
+    }
+
+    fn registry_digest<'a>(
+        &'a self,
+        image: &'a ImageReference,
+    ) -> BoxFuture<'a, Result<String, EngineError>> {
+        self.engine.registry_digest(image)
     }
 
     fn builder(&self) -> Builder {

@@ -19,7 +19,7 @@ use crate::reconcile::{Project, Session, StateWord, preflight, status};
 use crate::stackfile::Concern;
 use crate::store::Change;
 
-use super::images::{ImageArgs, before_plan};
+use super::images::{ImageArgs, before_plan, read_lock};
 use super::plan::plan_text;
 use super::render::left_over;
 
@@ -79,6 +79,7 @@ async fn apply(
         destroy: destroyed(args)?,
         ..options
     };
+    read_lock(&project, &mut options)?;
     let _lock = session.lock().await?;
     let planned = match saved {
         // What it was made from is the same, so that what is rendered is too.

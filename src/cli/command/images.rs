@@ -4,7 +4,8 @@ use crate::cli::context::Context;
 use crate::cli::{ExitCode, Failure};
 use crate::exec::ApplyOptions;
 use crate::plan::{Bring, BuildWhich, BuildWish, Plan, PlanOptions, PullWhich, Refresh};
-use crate::reconcile::Session;
+use crate::reconcile::{Project, Session};
+use crate::store::read_image_lock;
 
 use super::apply::{failure_lines, perform};
 
@@ -12,14 +13,24 @@ use super::apply::{failure_lines, perform};
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct ImageArgs {
     /// Pull images by this policy instead of those in stack.toml.
-    #[arg(long, value_name = "WHEN")]
+    #[arg(long, value_name = "WHEN", conflicts_with = "locked")]
     pub pull: Option<When>,
     /// Build every image that can be built first, also those that are here.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "locked")]
     pub build: bool,
     /// Do not build what is missing.
     #[arg(long, conflicts_with = "build")]
     pub no_build: bool,
+}
+
+/// Reads stack.lock into `options`. Going by it, there has to be one.
+pub(super) fn read_lock(project: &Project, options: &mut PlanOptions) -> Result<(), Failure> {
+    options.lock = read_image_lock(&project.sources.folder)?;
+    if options.locked && options.lock.is_none() {
+        let failure = Failure::new(ExitCode::Refused, "there is no stack.lock to go by");
+        return Err(failure.hint("make one of what is here with: stackgen lock"));
+    }
+    Ok(())
 }
 
 impl ImageArgs {
@@ -52,6 +63,9 @@ pub(super) async fn before_plan(
         None | Some(When::Always | When::Missing) => Bring::Missing,
     };
     options.build_missing = !args.no_build;
+    if options.locked {
+        return Ok(());
+    }
     let Some(which) = refresh(session, args) else {
         return Ok(());
     };

@@ -12,6 +12,7 @@ pub(super) mod graph;
 pub(super) mod images;
 pub(super) mod import;
 pub(super) mod init;
+pub(super) mod lock;
 pub(super) mod logs;
 pub(super) mod man;
 pub(super) mod plan;

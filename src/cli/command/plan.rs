@@ -4,9 +4,11 @@ use std::path::PathBuf;
 
 use crate::cli::context::Context;
 use crate::cli::plan_args::PlanArgs;
-use crate::cli::{CommandResult, ExitCode, obstacles, plan_json, saved_plan};
-use crate::plan::{self, Plan, TextOptions};
+use crate::cli::{CommandResult, ExitCode, Failure, obstacles, plan_json, saved_plan};
+use crate::plan::{self, Note, Plan, TextOptions};
 use crate::reconcile::Project;
+
+use super::images::read_lock;
 
 /// Shows, field by field, what differs between stack.toml and what runs. Changes nothing.
 #[derive(Debug, Clone, clap::Args)]
@@ -31,7 +33,8 @@ pub struct Args {
 pub(crate) async fn run(context: &Context, args: &Args) -> CommandResult {
     let (project, session) = context.session().await?;
     let services = context.services(&session, &args.services)?;
-    let options = args.plan.options(services);
+    let mut options = args.plan.options(services);
+    read_lock(&project, &mut options)?;
     let planned = session.plan(&options).await?;
     if args.json {
         context
@@ -52,6 +55,11 @@ pub(crate) async fn run(context: &Context, args: &Args) -> CommandResult {
         ));
     } else if !args.json && planned.plan.has_changes() && planned.plan.blockers().next().is_none() {
         context.ui.words("Apply it with: stackgen apply");
+    }
+    let is_refused = |note: &Note| matches!(note, Note::NotLocked { .. });
+    if planned.plan.notes.iter().any(is_refused) {
+        let failure = Failure::new(ExitCode::Refused, "the lock does not fit; see above");
+        return Err(failure.hint("lock what is here with: stackgen lock"));
     }
     if args.exit_code && planned.plan.has_changes() {
         return Ok(ExitCode::Differs);

@@ -39,7 +39,7 @@ use http_body_util::BodyExt;
 use hyper::Method;
 use tokio::sync::{OnceCell, mpsc};
 
-use crate::model::{Builder, EngineFacts, Observed, ObservedContainer, Scope};
+use crate::model::{Builder, EngineFacts, ImageReference, Observed, ObservedContainer, Scope};
 use crate::plan::{Action, ContainerRef};
 
 use self::host::Surroundings;
@@ -272,6 +272,13 @@ impl Engine for DockerEngine {
 
     fn perform<'a>(&'a self, action: &'a Action) -> BoxFuture<'a, Result<Performed, EngineError>> {
         self.perform_action(action, None).boxed()
+    }
+
+    fn registry_digest<'a>(
+        &'a self,
+        image: &'a ImageReference,
+    ) -> BoxFuture<'a, Result<String, EngineError>> {
+        self.ask_digest(image).boxed()
     }
 
     fn builder(&self) -> Builder {

@@ -23,6 +23,31 @@ const SILENCE: Duration = Duration::from_secs(60);
 const TELL_EVERY: Duration = Duration::from_millis(100);
 
 impl DockerEngine {
+    /// Asks the registry of an image which digest its tag has now.
+    pub(super) async fn ask_digest(&self, image: &ImageReference) -> Result<String, EngineError> {
+        let what = format!("digest of image {image}");
+        let (repository, _) = split(image.as_str());
+        let headers = self.registry_headers(repository).await;
+        // The slashes of a name are those of the path here.
+        let name = escape(image.as_str()).replace("%2F", "/");
+        let path = format!("/distribution/{name}/json");
+        let body = self.open(&what, Method::GET, &path, &headers, Bytes::new());
+        let body = body.await.map_err(|error| no_image(image, error))?;
+        let mut values = lines::values(body, self.transport.target().clone(), what.clone());
+        let answer = tokio::time::timeout(CALL_TIMEOUT, values.next()).await;
+        let answer = answer.map_err(|_| EngineError::TimedOut {
+            what: what.clone(),
+            seconds: CALL_TIMEOUT.as_secs(),
+        })?;
+        let answer = answer.transpose()?.unwrap_or_default();
+        let digest = answer.pointer("/Descriptor/digest").and_then(Value::as_str);
+        digest.map(str::to_owned).ok_or(EngineError::Failed {
+            what,
+            message: "its answer has no digest".to_owned(),
+            status: 200,
+        })
+    }
+
     /// Gives an image another name.
     pub(super) async fn tag(
         &self,

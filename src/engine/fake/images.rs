@@ -32,7 +32,11 @@ pub(super) fn told_of(action: &Action) -> Vec<ActionProgress> {
 impl World {
     pub(super) fn pull(&mut self, image: &ImageReference) -> Result<Performed, EngineError> {
         if self.registry.contains(image) {
-            let found = ObservedImage::new(image_id(image), ContainerConfig::new(image.clone()));
+            let mut found =
+                ObservedImage::new(image_id(image), ContainerConfig::new(image.clone()));
+            found
+                .digests
+                .extend(image.digest().map(|_| image.to_string()));
             self.images.insert(image.clone(), found);
             return Ok(Performed::Done);
         }
@@ -40,6 +44,18 @@ impl World {
             image: image.to_string(),
             message: "no such host".to_owned(),
         })
+    }
+
+    /// Returns what a registry says: every tag that it has stands for the digest of the image that a pull would bring.
+    pub(super) fn digest(&self, image: &ImageReference) -> Result<String, EngineError> {
+        let has_it = self.registry.contains(image);
+        let no_image = || EngineError::NoImage {
+            image: image.to_string(),
+            message: "no such host".to_owned(),
+        };
+        let digest = Sha256::digest(image.as_str().as_bytes());
+        let hex: String = digest.iter().map(|it| format!("{it:02x}")).collect();
+        has_it.then(|| format!("sha256:{hex}")).ok_or_else(no_image)
     }
 
     /// Builds an image: the same specification makes the same one, as a builder with its cache does.

@@ -336,6 +336,13 @@ impl Engine for FakeEngine {
         .boxed()
     }
 
+    fn registry_digest<'a>(
+        &'a self,
+        image: &'a ImageReference,
+    ) -> BoxFuture<'a, Result<String, EngineError>> {
+        async move { self.world().digest(image) }.boxed()
+    }
+
     fn builder(&self) -> Builder {
         Builder::Engine
     }
