@@ -117,14 +117,14 @@ pub(crate) fn docker_text(arguments: &[&str]) -> String {
 }
 
 /// Returns a call of stackgen in a folder.
-fn stackgen_in(folder: &std::path::Path, words: &[&str]) -> std::process::Command {
+pub(crate) fn stackgen_in(folder: &std::path::Path, words: &[&str]) -> std::process::Command {
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_stackgen"));
     command.args(words).current_dir(folder);
     command
 }
 
 /// Returns the exit code of a command, and all that it said.
-fn ended(mut command: std::process::Command) -> (Option<i32>, String) {
+pub(crate) fn ended(mut command: std::process::Command) -> (Option<i32>, String) {
     let output = command.output().unwrap();
     let said = [output.stdout, output.stderr].concat();
     (

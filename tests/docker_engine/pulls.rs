@@ -1,6 +1,6 @@
 //! Pulls from a registry of the test's own: progress, digests, the lock and tags that move, all at a real engine.
 
-use crate::images::{Images, docker_text, id_of, run_in};
+use crate::images::{Images, docker_text, ended, id_of, run_in, stackgen_in};
 use crate::registry::Registry;
 use crate::support::{Project, docker, ensure_busybox, is_left_out};
 use stackgen::engine::docker::DockerEngine;
@@ -153,4 +153,54 @@ command = ["sleep", "600"]
     let lock = std::fs::read_to_string(folder.path().join("stack.lock")).unwrap();
     assert!(lock.contains(&two), "{lock}");
     done(&["down", "-y"]);
+}
+
+/// `Basic`, and `me:hush` in base 64.
+const ME: &str = "Basic bWU6aHVzaA==";
+
+#[test]
+fn credentials_of_dockers_settings_and_helpers_get_at_a_registry() {
+    if is_left_out("registry credentials") {
+        return;
+    }
+    ensure_busybox();
+    let (project, registry) = (Project::new("docker-test"), Registry::that_wants(Some(ME)));
+    put(&registry, &project, "1", "one");
+    let name = format!("{}:1", registry.name("team/app"));
+    let _images = Images(vec![name.clone()]);
+    let folder = tempfile::tempdir().unwrap();
+    let text = format!(
+        "[stack]\nname = \"{}\"\n[services.app]\nimage = \"{name}\"\n",
+        project.name
+    );
+    std::fs::write(folder.path().join("stack.toml"), text).unwrap();
+    let host = registry.name("");
+    let host = host.trim_end_matches('/');
+    let helper = folder.path().join("docker-credential-test");
+    let script = "#!/bin/sh\nread server\necho \"{\\\"Username\\\": \\\"me\\\", \\\"Secret\\\": \\\"hush\\\"}\"\n";
+    std::fs::write(&helper, script).unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&helper, mode).unwrap();
+    let path = std::env::var("PATH").unwrap();
+    let path = format!("{}:{path}", folder.path().display());
+    let pull = |config: serde_json::Value| {
+        std::fs::write(folder.path().join("config.json"), config.to_string()).unwrap();
+        let mut command = stackgen_in(folder.path(), &["pull"]);
+        command
+            .env("DOCKER_CONFIG", folder.path())
+            .env("PATH", &path);
+        ended(command)
+    };
+    let (code, said) = pull(serde_json::json!({}));
+    assert_eq!(code, Some(1), "{said}");
+    let help = format!("`docker login {host}` if the registry asks for it");
+    assert!(said.contains(&help), "{said}");
+    let stored = serde_json::json!({"auths": {host: {"auth": "bWU6aHVzaA=="}}});
+    let helped = serde_json::json!({"credHelpers": {host: "test"}});
+    for config in [stored, helped] {
+        let (code, said) = pull(config);
+        assert_eq!(code, Some(0), "{said}");
+        assert!(!said.contains("hush"), "{said}");
+        assert!(docker(&["rmi", "-f", &name]).status.success());
+    }
 }

@@ -22,6 +22,8 @@ const MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
 pub(crate) struct Registry {
     address: SocketAddr,
     content: Arc<Mutex<Content>>,
+    /// The `Authorization` that every request has to have.
+    wants: Option<&'static str>,
 }
 
 #[derive(Default)]
@@ -36,10 +38,16 @@ struct Content {
 
 impl Registry {
     pub(crate) fn new() -> Self {
+        Self::that_wants(None)
+    }
+
+    /// Returns a registry that serves nobody without this `Authorization`.
+    pub(crate) fn that_wants(wants: Option<&'static str>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let registry = Self {
             address: listener.local_addr().unwrap(),
             content: Arc::default(),
+            wants,
         };
         let served = registry.clone();
         std::thread::spawn(move || {
@@ -106,13 +114,28 @@ impl Registry {
         let Some(request) = lines.next() else {
             return;
         };
-        for _ in lines.take_while(|line| !line.is_empty()) {}
+        let given: Vec<String> = lines
+            .take_while(|line| !line.is_empty())
+            .filter_map(|line| {
+                let (name, value) = line.split_once(": ")?;
+                let is_it = name.eq_ignore_ascii_case("authorization");
+                is_it.then(|| value.to_owned())
+            })
+            .collect();
+        let is_let_in = self
+            .wants
+            .is_none_or(|wants| given.iter().any(|it| it == wants));
         let mut words = request.split(' ');
         let (method, path) = (words.next().unwrap(), words.next().unwrap_or_default());
-        let found = self.find(path);
+        let found = self.find(path).filter(|_| is_let_in);
         self.content.lock().unwrap().requests.push(request.clone());
         let (status, kind, body) = match found {
             Some((kind, body)) => ("200 OK", kind, body),
+            None if !is_let_in => (
+                "401 Unauthorized\r\nwww-authenticate: Basic realm=\"test\"",
+                "application/json",
+                b"{}".to_vec(),
+            ),
             None => ("404 Not Found", "application/json", b"{}".to_vec()),
         };
         let head = format!(

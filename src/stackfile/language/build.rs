@@ -1,5 +1,5 @@
-//! How images are built, what is watched while developing, and block I/O. Only carried into the rendered file, so the keys stand in the
-//! order in which compose-go writes them.
+//! How images are built, what is watched while developing, and block I/O. The keys stand in the order in which compose-go writes them, since
+//! all of it is carried into the rendered file.
 
 use super::container::ULIMIT;
 use super::table::key;
