@@ -294,3 +294,54 @@ file = "./page.html"
     site.run(&["apply", "-y"]).ends(0);
     site.run(&["down"]).ends(0);
 }
+
+/// What a process has read since its start stands in no label: it is kept beside the runs.
+#[test]
+fn a_reload_is_remembered_and_a_plan_from_before_an_edit_is_stale() {
+    let services = r#"
+[services.web]
+image = BUSYBOX
+init = true
+pull_policy = "never"
+command = ["sleep", "600"]
+volumes = ["./app.conf:/etc/app.conf:ro"]
+update.reload = ["sh", "-c", "cp /etc/app.conf /tmp/reloaded"]
+"#;
+    let Some(site) = Site::new("reload", services) else {
+        return;
+    };
+    site.folder.write("app.conf", "one\n");
+    site.run(&["apply", "-y"]).ends(0);
+    let id = site.id("web-1");
+    // In place, as a write does; a process that is younger than the edit would have read it.
+    std::thread::sleep(std::time::Duration::from_millis(50));
+    site.folder.write("app.conf", "two\n");
+    let plan = site
+        .run(&["plan", "--exit-code", "--out", "p.plan"])
+        .ends(2);
+    assert!(
+        plan.stdout.contains("./app.conf changed"),
+        "{}",
+        plan.stdout
+    );
+    assert!(plan.stdout.contains("1 to reload"), "{}", plan.stdout);
+    site.run(&["apply", "-y"]).ends(0);
+    let web = site.project.of("web-1");
+    let read = docker(&["exec", &web, "cat", "/tmp/reloaded"]).stdout;
+    assert_eq!(String::from_utf8_lossy(&read), "two\n");
+    site.run(&["plan", "--exit-code"]).ends(0);
+    assert_eq!(site.id("web-1"), id);
+    site.folder.write("app.conf", "three\n");
+    let stale = site.run(&["apply", "-y", "p.plan"]).ends(3);
+    assert!(
+        stale.stderr.contains("nothing was changed"),
+        "{}",
+        stale.stderr
+    );
+    // Without what was remembered it is done once more, and nothing worse.
+    site.folder.write("app.conf", "two\n");
+    std::fs::remove_file(site.folder.path().join(".stackgen/state.db")).unwrap();
+    site.run(&["apply", "-y"]).ends(0);
+    site.run(&["plan", "--exit-code"]).ends(0);
+    assert_eq!(site.id("web-1"), id);
+}

@@ -69,3 +69,44 @@ fn every_example_of_a_table_is_taken() {
         assert!(mistakes.is_empty(), "{}: {mistakes:?}", table.name);
     }
 }
+
+#[test]
+fn a_reload_is_one_signal_or_one_command_and_a_dependant_does_one_thing() {
+    let stack = |lines: &str| format!("[services.web]\nimage = \"busybox:1.36\"\n{lines}\n");
+    for (lines, code) in [
+        ("update.reload = \"SIGHUP\"", None),
+        ("update.reload = [\"nginx\", \"-s\", \"reload\"]", None),
+        (
+            "update.reload = { command = \"reload it\", user = \"root\" }",
+            None,
+        ),
+        ("update.reload = \"SIGHOP\"", Some("SIGHUP")),
+        ("update.reload = []", Some("at least one word")),
+        (
+            "update.reload = { files = [\"/etc/app\"] }",
+            Some("a signal or a command"),
+        ),
+        (
+            "update.reload = { signal = \"SIGHUP\", command = [\"a\"] }",
+            Some("can have one"),
+        ),
+        (
+            "depends_on.db = { on_replace = \"restarted\" }\n[services.db]\nimage = \"busybox:1.36\"",
+            Some("restart"),
+        ),
+        (
+            "depends_on.db = { restart = true, on_replace = \"recreate\" }\n[services.db]\nimage = \"busybox:1.36\"",
+            Some("can have one"),
+        ),
+    ] {
+        let told = told(&stack(lines));
+        let said: Vec<String> = told
+            .iter()
+            .map(|it| format!("{} {:?}", it.message, it.help))
+            .collect();
+        match code {
+            None => assert!(said.is_empty(), "{lines}: {said:?}"),
+            Some(part) => assert!(said.iter().any(|it| it.contains(part)), "{lines}: {said:?}"),
+        }
+    }
+}
