@@ -9,7 +9,8 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use crate::model::{
-    Builder, ContainerId, EngineFacts, ImageReference, Observed, ObservedContainer, Scope,
+    Builder, ContainerId, ContainerStatus, EngineFacts, ImageReference, Observed,
+    ObservedContainer, Scope,
 };
 use crate::plan::{Action, ContainerRef};
 
@@ -37,6 +38,12 @@ pub trait Engine: Send + Sync + 'static {
         &'a self,
         labels: &'a BTreeMap<String, String>,
     ) -> BoxFuture<'a, Result<Vec<ObservedContainer>, EngineError>>;
+
+    /// Returns the same as [`Engine::find`] says, but of each only what one list says: one request, however many there are.
+    fn list<'a>(
+        &'a self,
+        labels: &'a BTreeMap<String, String>,
+    ) -> BoxFuture<'a, Result<Vec<ListedContainer>, EngineError>>;
 
     /// Returns the names of the Compose projects that have containers, running or not.
     fn projects(&self) -> BoxFuture<'_, Result<BTreeSet<String>, EngineError>>;
@@ -83,6 +90,17 @@ pub trait Engine: Send + Sync + 'static {
     fn exec_state<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<ExecState, EngineError>>;
 }
 
+/// A container as a list shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedContainer {
+    /// Its id.
+    pub id: ContainerId,
+    /// Its name.
+    pub name: String,
+    /// Where it is in its life.
+    pub status: ContainerStatus,
+}
+
 /// What a performed action brought about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Performed {
@@ -123,8 +141,21 @@ pub struct EngineEvent {
     pub subject: EventSubject,
     /// The engine's word for it, such as `start`, `die`, `destroy`, `health_status`; without anything behind a colon.
     pub action: String,
+    /// What came of it, where the word alone does not say.
+    pub outcome: Option<EventOutcome>,
     /// When, by the engine's clock.
     pub at: Option<Timestamp>,
+}
+
+/// What came of a health check or of a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EventOutcome {
+    /// The container became healthy.
+    Healthy,
+    /// The container became unhealthy.
+    Unhealthy,
+    /// The process ended with this code.
+    Exited(i64),
 }
 
 /// What an event is about.

@@ -101,6 +101,7 @@ mod tests {
                 labels: BTreeMap::from([(PROJECT_LABEL.to_owned(), project.to_owned())]),
             },
             action: action.into(),
+            outcome: None,
             at: None,
         }
     }
@@ -114,6 +115,7 @@ mod tests {
         let network = |name: &str| EngineEvent {
             subject: EventSubject::Network(name.into()),
             action: "destroy".into(),
+            outcome: None,
             at: None,
         };
         assert!(trigger(&network("p_back"), &project).is_some());

@@ -15,7 +15,7 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::engine::{EngineError, EngineEvent, EventSubject};
+use crate::engine::{EngineError, EngineEvent, EventOutcome, EventSubject};
 use crate::model::ContainerId;
 
 use super::DockerEngine;
@@ -101,8 +101,8 @@ fn event(value: &Value) -> Option<EngineEvent> {
     let text = |key: &str| value.get(key)?.as_str();
     let actor = value.get("Actor")?;
     let id = actor.get("ID")?.as_str()?;
-    let action = text("Action")?;
-    let action = action.split(':').next().unwrap_or(action).trim();
+    let whole = text("Action")?;
+    let action = whole.split(':').next().unwrap_or(whole).trim();
     if action.starts_with("exec_") {
         return None;
     }
@@ -122,8 +122,19 @@ fn event(value: &Value) -> Option<EngineEvent> {
     Some(EngineEvent {
         subject,
         action: action.to_owned(),
+        outcome: outcome(whole, attribute("exitCode")),
         at: nanos.and_then(|nanos| Timestamp::from_nanosecond(nanos.into()).ok()),
     })
+}
+
+/// Reads what came of a health check or of a process.
+fn outcome(action: &str, exit_code: Option<&str>) -> Option<EventOutcome> {
+    match action {
+        "health_status: healthy" => Some(EventOutcome::Healthy),
+        "health_status: unhealthy" => Some(EventOutcome::Unhealthy),
+        "die" => Some(EventOutcome::Exited(exit_code?.parse().ok()?)),
+        _ => None,
+    }
 }
 
 /// Returns the labels. The engine mixes them with facts of its own, whose names are left out here.
@@ -150,9 +161,14 @@ mod tests {
     }
 
     #[test]
-    fn health_is_told_without_its_verdict_and_commands_not_at_all() {
+    fn what_came_of_it_is_told_beside_the_word_and_commands_not_at_all() {
         let healthy = event(&sent("container", "health_status: healthy")).unwrap();
         assert_eq!(healthy.action, "health_status");
+        assert_eq!(healthy.outcome, Some(EventOutcome::Healthy));
+        let died = event(&sent("container", "die")).unwrap();
+        assert_eq!(died.outcome, Some(EventOutcome::Exited(1)));
+        let started = event(&sent("container", "start")).unwrap();
+        assert_eq!(started.outcome, None);
         assert_eq!(
             healthy.at.unwrap().as_nanosecond(),
             1_700_000_000_000_000_001

@@ -16,6 +16,7 @@ mod failure;
 mod host;
 mod lines;
 mod mounts;
+mod networks;
 mod observe;
 mod perform;
 mod pull;
@@ -46,7 +47,7 @@ use self::host::Surroundings;
 use self::transport::{Target, Transport};
 use super::{
     ActionProgress, CALL_TIMEOUT, Engine, EngineError, EngineEvent, ExecSession, ExecSpec,
-    ExecState, LogChunk, LogOptions, Performed,
+    ExecState, ListedContainer, LogChunk, LogOptions, Performed,
 };
 
 /// The newest API version that this room was written for; a newer engine is spoken to in this one.
@@ -264,6 +265,13 @@ impl Engine for DockerEngine {
         labels: &'a BTreeMap<String, String>,
     ) -> BoxFuture<'a, Result<Vec<ObservedContainer>, EngineError>> {
         self.find_by_labels(labels).boxed()
+    }
+
+    fn list<'a>(
+        &'a self,
+        labels: &'a BTreeMap<String, String>,
+    ) -> BoxFuture<'a, Result<Vec<ListedContainer>, EngineError>> {
+        self.list_by_labels(labels).boxed()
     }
 
     fn projects(&self) -> BoxFuture<'_, Result<BTreeSet<String>, EngineError>> {

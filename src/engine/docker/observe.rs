@@ -2,24 +2,26 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use bollard::models::{ContainerSummary, NetworkInspect, Volume};
-use bollard::query_parameters::{ListContainersOptions, ListVolumesOptions};
+use bollard::models::Volume;
+use bollard::query_parameters::ListVolumesOptions;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream;
 use hyper::Method;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use crate::compose::labels::{PROJECT, TASK_PROJECT};
-use crate::engine::{CALL_TIMEOUT, EngineError, files, sockets};
+use crate::engine::{CALL_TIMEOUT, EngineError, ListedContainer, files, sockets};
 use crate::model::{
-    ContainerId, ImageId, ImageReference, IpamPoolSpec, NetworkId, Observed, ObservedContainer,
-    ObservedFile, ObservedImage, ObservedNetwork, ObservedSocket, ObservedVolume, Scope,
-    SocketName, Unknown,
+    ContainerId, ContainerStatus, ImageId, ImageReference, Observed, ObservedContainer,
+    ObservedFile, ObservedImage, ObservedSocket, ObservedVolume, Scope, SocketName, Unknown,
 };
 use crate::plan::ContainerRef;
 
-use super::DockerEngine;
-use super::container::{self, filled, sorted_map};
+use super::container::{self, filled};
+use super::networks::SeenNetworks;
+use super::{DockerEngine, escape};
 
 /// How many inspects are under way at once.
 const IN_FLIGHT: usize = 8;
@@ -29,14 +31,6 @@ const IN_FLIGHT: usize = 8;
 struct Listed {
     id: String,
     name: String,
-}
-
-/// What a look at the networks says.
-#[derive(Default)]
-struct SeenNetworks {
-    networks: Vec<ObservedNetwork>,
-    foreign_subnets: BTreeMap<String, Vec<String>>,
-    unknown: Vec<Unknown>,
 }
 
 impl DockerEngine {
@@ -119,11 +113,28 @@ impl DockerEngine {
     }
 
     pub(super) async fn list_projects(&self) -> Result<BTreeSet<String>, EngineError> {
-        let list = self.list_raw("label", vec![PROJECT.to_owned()]).await?;
+        let list: Vec<Labelled> = self.list_raw("label", &[PROJECT.to_owned()]).await?;
         let labels = list.into_iter().filter_map(|container| container.labels);
         Ok(labels
             .filter_map(|mut labels| labels.remove(PROJECT))
             .collect())
+    }
+
+    pub(super) async fn list_by_labels(
+        &self,
+        labels: &BTreeMap<String, String>,
+    ) -> Result<Vec<ListedContainer>, EngineError> {
+        let wanted = labels.iter().map(|(key, value)| format!("{key}={value}"));
+        let wanted: Vec<String> = wanted.collect();
+        let list: Vec<Summary> = self.list_raw("label", &wanted).await?;
+        let listed = list.into_iter().filter_map(|summary| {
+            Some(ListedContainer {
+                name: own_name(summary.names.as_deref().unwrap_or_default()).to_owned(),
+                status: status(&summary.state),
+                id: ContainerId::new(summary.id).ok()?,
+            })
+        });
+        Ok(listed.collect())
     }
 
     /// Lists the project's containers, and those that hold a name that the stack wants.
@@ -160,22 +171,37 @@ impl DockerEngine {
         filter: &str,
         values: Vec<String>,
     ) -> Result<BTreeSet<Listed>, EngineError> {
-        let list = self.list_raw(filter, values).await?;
-        Ok(list.into_iter().filter_map(listed).collect())
+        let list: Vec<Summary> = self.list_raw(filter, &values).await?;
+        let listed = list.into_iter().map(|summary| Listed {
+            name: own_name(summary.names.as_deref().unwrap_or_default()).to_owned(),
+            id: summary.id,
+        });
+        Ok(listed.collect())
     }
 
-    async fn list_raw(
+    async fn list_raw<T: DeserializeOwned>(
         &self,
         filter: &str,
-        values: Vec<String>,
-    ) -> Result<Vec<ContainerSummary>, EngineError> {
-        let options = ListContainersOptions {
-            all: true,
-            filters: Some(HashMap::from([(filter.to_owned(), values)])),
-            ..ListContainersOptions::default()
-        };
-        let call = self.client().await?.list_containers(Some(options));
-        self.within("list of containers", CALL_TIMEOUT, call).await
+        values: &[String],
+    ) -> Result<Vec<T>, EngineError> {
+        let filters = serde_json::json!({ filter: values }).to_string();
+        let path = format!("/containers/json?all=true&filters={}", escape(&filters));
+        self.get("list of containers", &path).await
+    }
+
+    /// Gets something and reads of it what `T` has: the client's types would hold all that the engine says.
+    pub(super) async fn get<T: DeserializeOwned>(
+        &self,
+        what: &str,
+        path: &str,
+    ) -> Result<T, EngineError> {
+        let call = self.call(what, CALL_TIMEOUT, Method::GET, path, Bytes::new());
+        let (_, body) = call.await?;
+        serde_json::from_slice(&body).map_err(|error| EngineError::Failed {
+            what: what.to_owned(),
+            message: format!("the answer is not understood: {error}"),
+            status: 200,
+        })
     }
 
     /// Inspects containers. One that is gone by now is left out, one that cannot be seen is said so.
@@ -228,59 +254,6 @@ impl DockerEngine {
             Err(EngineError::NotFound { .. }) => Ok(None),
             Err(error) => Err(error),
         }
-    }
-
-    /// Looks at networks: one list, since labels and names cannot be asked for in one filter, and an inspect for each that counts,
-    /// since lists do not say who is attached.
-    async fn look_at_networks(&self, scope: &Scope) -> Result<SeenNetworks, EngineError> {
-        let call = self.client().await?.list_networks(None);
-        let all = self.within("list of networks", CALL_TIMEOUT, call).await?;
-        let (mut wanted, mut foreign_subnets) = (Vec::new(), BTreeMap::new());
-        for network in all {
-            let name = network.name.unwrap_or_default();
-            let labels = network.labels.unwrap_or_default();
-            if is_ours(&labels, scope) || scope.networks.contains(&name) {
-                wanted.push((network.id.unwrap_or_default(), name));
-                continue;
-            }
-            // A swarm's address ranges are apart from those of this machine.
-            if network.scope.as_deref().is_some_and(|it| it != "local") {
-                continue;
-            }
-            let pools = network.ipam.and_then(|ipam| ipam.config).into_iter();
-            let subnets: Vec<String> = pools.flatten().filter_map(|it| filled(it.subnet)).collect();
-            if !subnets.is_empty() {
-                foreign_subnets.insert(name, subnets);
-            }
-        }
-        let mut looks = stream::iter(wanted)
-            .map(|(id, name)| async move {
-                let call = self.docker.inspect_network(&id, None);
-                let what = format!("network {name}");
-                let result = self.within(&what, CALL_TIMEOUT, call).await;
-                (what, result)
-            })
-            .buffer_unordered(IN_FLIGHT);
-        let (mut networks, mut unknown) = (Vec::new(), Vec::new());
-        while let Some((what, result)) = looks.next().await {
-            match result.map(network) {
-                Ok(Some(network)) => networks.push(network),
-                Ok(None) => unknown.push(Unknown {
-                    what,
-                    container_name: None,
-                    why: "it has no id".to_owned(),
-                }),
-                Err(EngineError::NotFound { .. }) => {}
-                Err(error) => unknown.push(unseen(&what, &error)),
-            }
-        }
-        networks.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
-        unknown.sort_by(|a, b| a.what.cmp(&b.what));
-        Ok(SeenNetworks {
-            networks,
-            foreign_subnets,
-            unknown,
-        })
     }
 
     async fn look_at_volumes(&self, scope: &Scope) -> Result<Vec<ObservedVolume>, EngineError> {
@@ -361,18 +334,43 @@ impl DockerEngine {
     }
 }
 
-fn listed(summary: ContainerSummary) -> Option<Listed> {
-    let names = summary.names.unwrap_or_default();
-    // A container that is linked to has further names, with a second slash.
-    let mut own = names.iter().filter_map(|name| name.strip_prefix('/'));
-    let name = own.find(|name| !name.contains('/'));
-    Some(Listed {
-        id: summary.id?,
-        name: name.unwrap_or_default().to_owned(),
-    })
+/// What a list says of a container, as far as it is minded.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Summary {
+    id: String,
+    names: Option<Vec<String>>,
+    #[serde(default)]
+    state: String,
 }
 
-fn is_ours(labels: &HashMap<String, String>, scope: &Scope) -> bool {
+/// As [`Summary`], for its labels.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Labelled {
+    labels: Option<HashMap<String, String>>,
+}
+
+/// Returns which of a container's names in a list is its own: one that is linked to has further names, with a second slash.
+pub(super) fn own_name(names: &[String]) -> &str {
+    let mut own = names.iter().filter_map(|name| name.strip_prefix('/'));
+    own.find(|name| !name.contains('/')).unwrap_or_default()
+}
+
+/// Reads the engine's word for where a container is in its life.
+fn status(word: &str) -> ContainerStatus {
+    match word {
+        "running" | "stopping" => ContainerStatus::Running,
+        "paused" => ContainerStatus::Paused,
+        "restarting" => ContainerStatus::Restarting,
+        "removing" => ContainerStatus::Removing,
+        "exited" => ContainerStatus::Exited,
+        "dead" => ContainerStatus::Dead,
+        _ => ContainerStatus::Created,
+    }
+}
+
+pub(super) fn is_ours(labels: &HashMap<String, String>, scope: &Scope) -> bool {
     labels.get(PROJECT).map(String::as_str) == Some(scope.project.as_str())
 }
 
@@ -380,7 +378,7 @@ fn short(id: &str) -> &str {
     id.get(..12).unwrap_or(id)
 }
 
-fn unseen(what: &str, error: &EngineError) -> Unknown {
+pub(super) fn unseen(what: &str, error: &EngineError) -> Unknown {
     Unknown {
         what: what.to_owned(),
         container_name: None,
@@ -395,41 +393,6 @@ fn volume(volume: Volume) -> ObservedVolume {
         options: volume.options.into_iter().collect(),
         labels: volume.labels.into_iter().collect(),
     }
-}
-
-fn network(network: NetworkInspect) -> Option<ObservedNetwork> {
-    let ipam = network.ipam.unwrap_or_default();
-    let pools = ipam.config.unwrap_or_default().into_iter();
-    let containers = network.containers.unwrap_or_default().into_iter();
-    let containers = containers
-        .filter_map(|(id, endpoint)| {
-            let id = ContainerId::new(id).ok()?;
-            let name = filled(endpoint.name).unwrap_or_else(|| id.short().to_owned());
-            Some((id, name))
-        })
-        .collect();
-    Some(ObservedNetwork {
-        id: NetworkId::new(network.id.unwrap_or_default()).ok()?,
-        name: network.name.unwrap_or_default(),
-        driver: network.driver.unwrap_or_default(),
-        options: sorted_map(network.options),
-        internal: network.internal.unwrap_or_default(),
-        attachable: network.attachable.unwrap_or_default(),
-        enable_ipv4: network.enable_ipv4,
-        enable_ipv6: network.enable_ipv6.unwrap_or_default(),
-        labels: sorted_map(network.labels),
-        ipam_driver: ipam.driver.unwrap_or_default(),
-        ipam_options: sorted_map(ipam.options),
-        pools: pools
-            .map(|pool| IpamPoolSpec {
-                subnet: filled(pool.subnet),
-                ip_range: filled(pool.ip_range),
-                gateway: filled(pool.gateway),
-                aux_addresses: sorted_map(pool.auxiliary_addresses),
-            })
-            .collect(),
-        containers,
-    })
 }
 
 /// Looks at files of the host, on a thread for what may block: a slow disk must not hold up the answers of the engine.

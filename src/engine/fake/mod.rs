@@ -25,8 +25,8 @@ use crate::model::{
 use crate::plan::{Action, ContainerRef};
 
 use super::{
-    ActionProgress, Engine, EngineError, EngineEvent, ExecSession, ExecSpec, ExecState, LogChunk,
-    LogOptions, OutputStream, Performed,
+    ActionProgress, Engine, EngineError, EngineEvent, ExecSession, ExecSpec, ExecState,
+    ListedContainer, LogChunk, LogOptions, OutputStream, Performed,
 };
 
 use world::{Due, World};
@@ -170,6 +170,12 @@ impl FakeEngine {
         self.world().calls.clone()
     }
 
+    /// Returns what each performed call was about: the call, and the labels of the object before it, or those that it gave to a new one. Where
+    /// there was no such object, there was nothing to touch.
+    pub fn touched(&self) -> Vec<(String, BTreeMap<String, String>)> {
+        self.world().touched.clone()
+    }
+
     /// Returns when a call was killed.
     pub async fn killed(&self) {
         self.inner.killed.notified().await;
@@ -239,6 +245,9 @@ impl FakeEngine {
     fn carry_out(&self, action: &Action) -> Result<Performed, EngineError> {
         let (result, events, due) = {
             let mut world = self.world();
+            if let Some(labels) = world.labels_of(action) {
+                world.touched.push((world::describe(action), labels));
+            }
             let result = world.perform(action);
             (
                 result,
@@ -285,6 +294,22 @@ impl Engine for FakeEngine {
                     .all(|(name, value)| own.get(name) == Some(value))
             };
             Ok(all.filter(carries).collect())
+        }
+        .boxed()
+    }
+
+    fn list<'a>(
+        &'a self,
+        labels: &'a BTreeMap<String, String>,
+    ) -> BoxFuture<'a, Result<Vec<ListedContainer>, EngineError>> {
+        async move {
+            let found = self.find(labels).await?.into_iter();
+            let listed = found.map(|it| ListedContainer {
+                id: it.id,
+                name: it.name,
+                status: it.state.status,
+            });
+            Ok(listed.collect())
         }
         .boxed()
     }
