@@ -1,6 +1,6 @@
 //! Performing a plan.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,11 +9,12 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
 
 use crate::engine::{ActionProgress, Engine, PullProgress};
-use crate::model::ImageReference;
-use crate::plan::{Action, Plan, StepId};
+use crate::model::{Condition, ContainerConfig, ImageReference, Restart};
+use crate::plan::{Action, Plan, Step, StepId};
 
 use super::Stop;
 use super::hints::Hints;
+use super::ledger::Ledger;
 use super::perform::{StepFailure, perform, perform_telling, take_back};
 use super::wait::{Wait, wait};
 
@@ -136,11 +137,6 @@ impl ApplyReport {
     }
 }
 
-/// How many containers are made at once; the engine does the work under one lock, and more would only wait in line.
-const CREATES_AT_ONCE: usize = 2;
-/// How many containers are started at once for each processor.
-const STARTS_PER_CORE: usize = 2;
-
 /// Performs `plan` and returns what became of it. Tells of each step on `progress`, which has to be read or dropped.
 ///
 /// - A step is begun as soon as its needs are done. After a failure no change is begun any more; those that were begun go on as far
@@ -169,31 +165,12 @@ pub async fn apply(
         progress,
         stop,
         hints,
-        states: vec![State::Waiting; plan.steps.len()],
-        undone: vec![Undo::No; plan.changes.len()],
+        ledger: Ledger::new(plan),
         work: JoinSet::new(),
         pieces: HashMap::new(),
     };
     apply.run().await;
-    apply.report()
-}
-
-/// Where a step is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum State {
-    Waiting,
-    Running { since: Instant },
-    Done,
-    Failed(StepFailure),
-    Cancelled,
-}
-
-/// Whether a change is taken back.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Undo {
-    No,
-    Running,
-    Done(Vec<String>),
+    apply.ledger.report(stop)
 }
 
 /// A piece of work.
@@ -218,8 +195,7 @@ struct Apply<'a> {
     progress: mpsc::Sender<ApplyProgress>,
     stop: &'a Stop,
     hints: Option<Hints>,
-    states: Vec<State>,
-    undone: Vec<Undo>,
+    ledger: Ledger<'a>,
     /// Every task is awaited: a step ends by itself, by its deadline or by `stop.now`, and a dropped apply aborts them all.
     work: JoinSet<Ended>,
     /// What each task in `work` is about, so that one that panicked can be named.
@@ -248,145 +224,41 @@ impl Apply<'_> {
     }
 
     async fn begin_steps(&mut self) {
-        for index in 0..self.plan.steps.len() {
-            if self.may_begin(index) {
-                self.begin(StepId(index)).await;
+        for id in self.ledger.ready() {
+            if self.ledger.may_begin(id, self.options, self.stop) {
+                self.begin(id).await;
             }
         }
     }
 
-    fn may_begin(&self, index: usize) -> bool {
-        let step = &self.plan.steps[index];
-        let is_ready = self.states[index] == State::Waiting
-            && step
-                .needs
-                .iter()
-                .all(|need| self.states[need.0] == State::Done)
-            && step.after.iter().all(|id| self.has_ended(*id))
-            && self.undone[step.change] == Undo::No
-            && !self.has_failed(step.change);
-        if !is_ready || self.stop.now.is_cancelled() {
-            return false;
-        }
-        let is_wanted = if self.stop.gently.is_cancelled() {
-            self.is_open(step.change)
-        } else {
-            // One image that cannot be had says nothing of the others, and all that cannot be had are told at once.
-            !self.any_failed()
-                || self.has_begun(step.change)
-                || !step.action.mutates()
-                || step.action.brings_image()
-        };
-        is_wanted && self.has_room(&step.action)
-    }
-
-    /// Returns whether anything failed because of which nothing new is begun: all but what others only wish for.
-    fn any_failed(&self) -> bool {
-        let is_wished = |change: usize| {
-            let mut wished = self.plan.steps.iter().flat_map(|step| &step.after);
-            wished.any(|id| self.plan.steps[id.0].change == change)
-        };
-        let steps = self.plan.steps.iter().zip(&self.states);
-        steps
-            .filter(|(_, state)| matches!(state, State::Failed(_)))
-            .any(|(step, _)| !is_wished(step.change))
-    }
-
-    /// Returns whether a step has ended, well or not, or cannot be begun any more.
-    fn has_ended(&self, id: StepId) -> bool {
-        match &self.states[id.0] {
-            State::Done | State::Failed(_) | State::Cancelled => true,
-            State::Running { .. } => false,
-            State::Waiting => !self.may_come(id),
-        }
-    }
-
-    /// Returns whether there is room for one more action of this kind.
-    fn has_room(&self, action: &Action) -> bool {
-        let kind = Kind::of(action);
-        let limit = match kind {
-            Kind::Wait => return true,
-            Kind::Create => CREATES_AT_ONCE,
-            Kind::Start => STARTS_PER_CORE * self.options.cores.max(1),
-            Kind::Other => self.options.parallel.max(1),
-        };
-        let running = self.plan.steps.iter().filter(|step| {
-            matches!(self.states[step.id.0], State::Running { .. })
-                && Kind::of(&step.action) == kind
-        });
-        running.count() < limit
-    }
-
-    fn has_begun(&self, change: usize) -> bool {
-        self.steps_of(change).any(|(step, state)| {
-            step.action.mutates() && matches!(state, State::Done | State::Running { .. })
-        })
-    }
-
-    fn has_failed(&self, change: usize) -> bool {
-        self.steps_of(change)
-            .any(|(_, state)| matches!(state, State::Failed(_) | State::Cancelled))
-    }
-
-    /// Returns whether a change has done something that would have to be taken back, and is not at its aim.
-    fn is_open(&self, change: usize) -> bool {
-        let has_undo = self.steps_of(change).any(|(step, state)| {
-            may_have_taken_effect(state, &step.action) && !step.undo.is_empty()
-        });
-        let is_complete = self
-            .steps_of(change)
-            .all(|(step, state)| step.tidies || *state == State::Done);
-        has_undo && !is_complete
-    }
-
-    fn steps_of(&self, change: usize) -> impl Iterator<Item = (&crate::plan::Step, &State)> {
-        let steps = self.plan.steps.iter().zip(&self.states);
-        steps.filter(move |(step, _)| step.change == change)
-    }
-
     async fn begin(&mut self, id: StepId) {
-        self.states[id.0] = State::Running {
-            since: Instant::now(),
-        };
+        self.ledger.begin(id);
         self.tell(ApplyProgress::Started { step: id }).await;
-        let action = self.plan.steps[id.0].action.clone();
-        let (engine, now) = (self.engine.clone(), self.stop.now.clone());
+        let step = self.ledger.step(id);
+        let engine = self.engine.clone();
         if let Action::Await {
             container,
             condition,
             timeout,
-        } = action
+        } = &step.action
         {
-            let hints = self
-                .hints
-                .as_ref()
-                .expect("a plan that waits has hints")
-                .subscribe();
-            let progress = self.progress.clone();
-            let subject = self.subject(id);
-            // Where nothing would be taken back, nobody who asked to stop has to sit out the wait.
-            let is_open = self.is_open(self.plan.steps[id.0].change);
-            let gently = self.stop.gently.clone();
             let order = Wait {
                 engine,
-                container,
-                condition,
-                timeout,
-                subject,
+                container: container.clone(),
+                condition: *condition,
+                timeout: *timeout,
+                subject: self.subject(id),
                 step: id,
+                started: self.started(step),
+                is_known: self.is_known(step, *condition),
             };
-            self.spawn(Piece::Step(id), async move {
-                let result = tokio::select! {
-                    result = wait(order, hints, progress) => result,
-                    () = now.cancelled() => Err(StepFailure::cancelled()),
-                    () = gently.cancelled(), if !is_open => Err(StepFailure::cancelled()),
-                };
-                Ended::Step(id, result)
-            });
+            self.begin_wait(order);
             return;
         }
+        let action = step.action.clone();
         if let Some(image) = long_action(&action) {
             let progress = self.progress.clone();
+            let now = self.stop.now.clone();
             self.spawn(Piece::Step(id), async move {
                 // A call that changes something is never torn off, since nobody would know what became of it; a pull or build may be.
                 let result = tokio::select! {
@@ -402,6 +274,49 @@ impl Apply<'_> {
         });
     }
 
+    fn begin_wait(&mut self, order: Wait) {
+        let id = order.step;
+        let hints = self
+            .hints
+            .as_ref()
+            .expect("a plan that waits has hints")
+            .subscribe();
+        let progress = self.progress.clone();
+        // Where nothing would be taken back, nobody who asked to stop has to sit out the wait.
+        let is_open = self.ledger.is_open(self.ledger.step(id).change);
+        let (gently, now) = (self.stop.gently.clone(), self.stop.now.clone());
+        self.spawn(Piece::Step(id), async move {
+            let result = tokio::select! {
+                result = wait(order, hints, progress) => result,
+                () = now.cancelled() => Err(StepFailure::cancelled()),
+                () = gently.cancelled(), if !is_open => Err(StepFailure::cancelled()),
+            };
+            Ended::Step(id, result)
+        });
+    }
+
+    /// Returns when the start that a wait follows was begun; `None` where nothing of its change starts.
+    fn started(&self, wait: &Step) -> Option<Instant> {
+        let starts = self.ledger.steps_of(wait.change).filter(|(step, _)| {
+            matches!(
+                step.action,
+                Action::StartContainer { .. } | Action::RestartContainer { .. }
+            )
+        });
+        starts
+            .filter_map(|(step, _)| self.ledger.begun(step.id))
+            .max()
+    }
+
+    /// Returns whether the plan itself says of a container all that one has to know to understand its events.
+    fn is_known(&self, wait: &Step, condition: Condition) -> bool {
+        let mut steps = self.ledger.steps_of(wait.change);
+        steps.any(|(step, _)| match &step.action {
+            Action::CreateContainer(spec) => is_told_by_events(&spec.config, condition),
+            _ => false,
+        })
+    }
+
     /// Returns the name of what a step is about, for messages.
     fn subject(&self, id: StepId) -> String {
         match &self.plan.changes[self.plan.steps[id.0].change].resource {
@@ -412,24 +327,19 @@ impl Apply<'_> {
 
     async fn take(&mut self, ended: Ended) {
         match ended {
-            Ended::Step(id, Ok(())) => {
-                let took = match &self.states[id.0] {
-                    State::Running { since } => since.elapsed(),
-                    _ => Duration::ZERO,
-                };
-                self.states[id.0] = State::Done;
-                self.tell(ApplyProgress::Done { step: id, took }).await;
-            }
-            Ended::Step(id, Err(failure)) if failure.is_cancelled => {
-                self.states[id.0] = State::Cancelled;
-            }
-            Ended::Step(id, Err(failure)) => {
-                let message = failure.message.clone();
-                self.states[id.0] = State::Failed(failure);
-                self.tell(ApplyProgress::Failed { step: id, message }).await;
+            Ended::Step(id, result) => {
+                let failed = result.as_ref().err().filter(|it| !it.is_cancelled);
+                let message = failed.map(|failure| failure.message.clone());
+                let is_done = result.is_ok();
+                let took = self.ledger.end(id, result);
+                if let Some(message) = message {
+                    self.tell(ApplyProgress::Failed { step: id, message }).await;
+                } else if is_done {
+                    self.tell(ApplyProgress::Done { step: id, took }).await;
+                }
             }
             Ended::Undo(change, failures) => {
-                self.undone[change] = Undo::Done(failures.clone());
+                self.ledger.end_undo(change, failures.clone());
                 self.tell(ApplyProgress::Undone { change, failures }).await;
             }
         }
@@ -462,59 +372,13 @@ impl Apply<'_> {
 
     /// Begins to take back every change that was begun, cannot be ended, and of which nothing runs.
     async fn begin_undos(&mut self) {
-        for change in 0..self.plan.changes.len() {
-            if self.undone[change] != Undo::No || !self.is_open(change) || self.can_go_on(change) {
-                continue;
-            }
-            self.undone[change] = Undo::Running;
+        for change in self.ledger.to_take_back(self.stop) {
+            let back = self.ledger.begin_undo(change);
             self.tell(ApplyProgress::Undoing { change }).await;
-            let back: Vec<Action> = self
-                .steps_of(change)
-                .filter(|(step, state)| may_have_taken_effect(state, &step.action))
-                .flat_map(|(step, _)| step.undo.iter().rev())
-                .cloned()
-                .collect();
             let engine = self.engine.clone();
             self.spawn(Piece::Undo(change), async move {
-                let back: Vec<Action> = back.into_iter().rev().collect();
                 Ended::Undo(change, take_back(engine.as_ref(), &back).await)
             });
-        }
-    }
-
-    /// Returns whether a step of the change runs, or one that is still to come may be begun, now or when what it needs is done.
-    fn can_go_on(&self, change: usize) -> bool {
-        let is_running = self
-            .steps_of(change)
-            .any(|(_, state)| matches!(state, State::Running { .. }));
-        if is_running {
-            return true;
-        }
-        if self.has_failed(change) || self.stop.now.is_cancelled() {
-            return false;
-        }
-        let needed: BTreeSet<StepId> = self
-            .steps_of(change)
-            .filter(|(step, state)| !step.tidies && **state == State::Waiting)
-            .map(|(step, _)| step.id)
-            .collect();
-        needed.iter().all(|id| self.may_come(*id))
-    }
-
-    /// Returns whether a step is done, runs, or may still be begun.
-    fn may_come(&self, id: StepId) -> bool {
-        match &self.states[id.0] {
-            State::Done | State::Running { .. } => true,
-            State::Failed(_) | State::Cancelled => false,
-            State::Waiting => {
-                let step = &self.plan.steps[id.0];
-                let is_barred = self.undone[step.change] != Undo::No
-                    || self.has_failed(step.change)
-                    || self.stop.now.is_cancelled()
-                    || (self.stop.gently.is_cancelled() && !self.is_open(step.change))
-                    || (self.any_failed() && !self.has_begun(step.change) && step.action.mutates());
-                !is_barred && step.needs.iter().all(|need| self.may_come(*need))
-            }
         }
     }
 
@@ -522,31 +386,18 @@ impl Apply<'_> {
         // Nobody has to listen.
         let _ = self.progress.send(progress).await;
     }
+}
 
-    fn report(self) -> ApplyReport {
-        let undone = |change: usize| matches!(self.undone[change], Undo::Done(_));
-        let outcomes = self.plan.steps.iter().zip(&self.states);
-        let outcomes = outcomes.map(|(step, state)| match state {
-            State::Waiting | State::Running { .. } => StepOutcome::NotStarted,
-            State::Done if undone(step.change) => StepOutcome::Undone,
-            State::Done => StepOutcome::Done,
-            State::Cancelled => StepOutcome::Cancelled,
-            State::Failed(failure) => StepOutcome::Failed {
-                message: failure.message.clone(),
-                details: failure.details.clone(),
-            },
-        });
-        let failures = self.undone.iter().enumerate();
-        ApplyReport {
-            outcomes: outcomes.collect(),
-            undone: failures
-                .filter_map(|(change, undo)| match undo {
-                    Undo::Done(failures) => Some((change, failures.clone())),
-                    Undo::No | Undo::Running => None,
-                })
-                .collect(),
-            stopped: self.stop.gently.is_cancelled() || self.stop.now.is_cancelled(),
-        }
+/// Returns whether events alone tell when a container that is made like this has come to a state: an end is only final where nothing
+/// starts it again, and without a check of its own its image may have one or not.
+fn is_told_by_events(config: &ContainerConfig, condition: Condition) -> bool {
+    match condition {
+        Condition::Started => true,
+        Condition::Completed => matches!(config.restart, Restart::No | Restart::OnFailure(_)),
+        Condition::Healthy => config
+            .health
+            .as_ref()
+            .is_some_and(|check| !check.test.is_empty() && !check.is_disabled()),
     }
 }
 
@@ -585,53 +436,4 @@ async fn perform_long(
     };
     let (result, ()) = tokio::join!(work, pass_on);
     result
-}
-
-/// Returns whether what a step does may be in effect: it was done, or it failed and taking it back does no harm where it was not.
-fn may_have_taken_effect(state: &State, action: &Action) -> bool {
-    match state {
-        State::Done => true,
-        State::Failed(_) => matches!(
-            action,
-            Action::StopContainer { .. } | Action::StartContainer { .. }
-        ),
-        State::Waiting | State::Running { .. } | State::Cancelled => false,
-    }
-}
-
-/// What bounds an action.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Create,
-    Start,
-    Wait,
-    Other,
-}
-
-impl Kind {
-    fn of(action: &Action) -> Self {
-        match action {
-            Action::CreateContainer(_) => Self::Create,
-            Action::StartContainer { .. } | Action::RestartContainer { .. } => Self::Start,
-            Action::Await { .. } => Self::Wait,
-            Action::PullImage { .. }
-            | Action::BuildImage(_)
-            | Action::TagImage { .. }
-            | Action::CreateNetwork(_)
-            | Action::RemoveNetwork { .. }
-            | Action::CreateVolume(_)
-            | Action::RemoveVolume { .. }
-            | Action::CopyFiles { .. }
-            | Action::ConnectNetwork { .. }
-            | Action::DisconnectNetwork { .. }
-            | Action::StopContainer { .. }
-            | Action::UnpauseContainer { .. }
-            | Action::SignalContainer { .. }
-            | Action::RunCommand(_)
-            | Action::RenameContainer { .. }
-            | Action::UpdateContainer { .. }
-            | Action::RemoveContainer { .. }
-            | Action::FixSocket(_) => Self::Other,
-        }
-    }
 }

@@ -4,6 +4,7 @@
 
 mod apply;
 mod hints;
+mod ledger;
 mod perform;
 mod run;
 mod stop;

@@ -1,4 +1,4 @@
-//! Waiting until a container is in a state: woken by events, decided by inspect.
+//! Waiting until a container is in a state: woken by events, and decided by them where they say all of it, else by inspect.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,12 +7,12 @@ use futures_util::StreamExt;
 use tokio::sync::{broadcast, mpsc};
 use tokio::time::Instant;
 
-use crate::engine::{Engine, LogOptions};
+use crate::engine::{Engine, EventOutcome, LogOptions};
 use crate::model::{Condition, ContainerStatus, Health, ObservedContainer, Restart};
 use crate::plan::{ContainerRef, StepId};
 
 use super::ApplyProgress;
-use super::hints::Hint;
+use super::hints::{Hint, Listener, Told};
 use super::perform::StepFailure;
 
 /// How many lines of output a failure shows.
@@ -21,8 +21,8 @@ const LOG_LINES: u64 = 10;
 const HEALTH_LINES: usize = 3;
 /// How long to wait before an inspect that failed for a moment is tried again.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(500);
-/// How long to trust that no hint means no change. Events are hints: a stream may fall silent without an end.
-const LOOK_ANYWAY_AFTER: Duration = Duration::from_secs(10);
+/// How long the event of a start that the engine has answered may take. None comes where the container ran already.
+const START_IS_TOLD_WITHIN: Duration = Duration::from_secs(1);
 /// How long the output may take that a failure shows.
 const LOG_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -35,6 +35,10 @@ pub(super) struct Wait {
     /// What the container is called for people.
     pub(super) subject: String,
     pub(super) step: StepId,
+    /// When the start that this follows was begun; `None` where it follows none.
+    pub(super) started: Option<Instant>,
+    /// Whether events alone tell when a container like this has come to the state.
+    pub(super) is_known: bool,
 }
 
 /// What one look says.
@@ -48,61 +52,108 @@ enum Seen {
 /// Waits. Fails as soon as the state cannot be reached any more, and at the deadline.
 pub(super) async fn wait(
     order: Wait,
-    mut hints: broadcast::Receiver<Hint>,
+    mut listener: Listener,
     progress: mpsc::Sender<ApplyProgress>,
 ) -> Result<(), StepFailure> {
     let deadline = Instant::now() + order.timeout;
     let mut last = String::new();
+    let mut is_told_soon = order.is_known && order.hears_its_start(&listener);
     loop {
-        let looked = tokio::time::timeout_at(deadline, order.engine.inspect(&order.container));
-        let mut look_again_at = deadline.min(Instant::now() + LOOK_ANYWAY_AFTER);
-        match looked.await {
-            Ok(Ok(Some(found))) => match judge(&found, order.condition) {
-                Seen::Reached => return Ok(()),
-                Seen::Impossible(why) => {
-                    let message = format!("{} {why}", order.subject);
-                    return Err(explain(&order, message, Some(&found)).await);
+        let mut look_again_at = deadline;
+        let told = listener.told(&order.container).filter(|_| order.is_known);
+        let heard = told.map(|told| by_event(told, order.condition));
+        let seen = match heard.flatten() {
+            Some(seen) => seen,
+            None if told.is_none() && is_told_soon => {
+                is_told_soon = false;
+                look_again_at = deadline.min(Instant::now() + START_IS_TOLD_WITHIN);
+                Seen::Pending(String::new())
+            }
+            None => match look(&order, deadline).await? {
+                Some(seen) => seen,
+                None => {
+                    look_again_at = deadline.min(Instant::now() + LOOK_AGAIN_AFTER);
+                    Seen::Pending(String::new())
                 }
-                Seen::Pending(seen) if seen != last => {
-                    last.clone_from(&seen);
-                    let step = order.step;
-                    // A view that cannot keep up misses a word, not an end.
-                    let _ = progress.try_send(ApplyProgress::Waiting { step, seen });
-                }
-                Seen::Pending(_) => {}
             },
-            Ok(Ok(None)) => {
-                let message = format!("{} was removed while it was waited for", order.subject);
-                return Err(StepFailure::new(message));
+        };
+        match seen {
+            Seen::Reached => return Ok(()),
+            Seen::Impossible(why) => {
+                let message = format!("{} {why}", order.subject);
+                let found = order.engine.inspect(&order.container).await.ok().flatten();
+                return Err(explain(&order, message, found.as_ref()).await);
             }
-            Ok(Err(error)) if error.is_transient() => {
-                look_again_at = deadline.min(Instant::now() + LOOK_AGAIN_AFTER);
+            Seen::Pending(seen) if !seen.is_empty() && seen != last => {
+                last.clone_from(&seen);
+                let step = order.step;
+                // A view that cannot keep up misses a word, not an end.
+                let _ = progress.try_send(ApplyProgress::Waiting { step, seen });
             }
-            Ok(Err(error)) => return Err(StepFailure::new(error.to_string())),
-            // The deadline, which the wait below notices.
-            Err(_) => {}
+            Seen::Pending(_) => {}
         }
-        woken(&order, &mut hints, look_again_at).await;
+        woken(&order, &mut listener.hints, look_again_at).await;
         if Instant::now() >= deadline {
-            // One last look: the state counts, not whether anybody told of it.
-            let found = order.engine.inspect(&order.container).await.ok().flatten();
-            let is_reached = |found| judge(found, order.condition) == Seen::Reached;
-            if found.as_ref().is_some_and(is_reached) {
-                return Ok(());
-            }
-            let what = match order.condition {
-                Condition::Started => "did not run",
-                Condition::Healthy => "was not healthy",
-                Condition::Completed => "did not complete",
-            };
-            let seconds = order.timeout.as_secs();
-            let seen = if last.is_empty() { "nothing" } else { &last };
-            let message = format!(
-                "{} {what} within {seconds} s; last seen: {seen}",
-                order.subject
-            );
-            return Err(explain(&order, message, found.as_ref()).await);
+            return at_deadline(&order, &last).await;
         }
+    }
+}
+
+impl Wait {
+    /// Returns whether the event of the start that this follows was heard, or is still to be.
+    fn hears_its_start(&self, listener: &Listener) -> bool {
+        self.started
+            .is_some_and(|moment| listener.hears_since(moment))
+    }
+}
+
+/// Looks once; `None` where that failed for a moment, or took until the deadline.
+async fn look(order: &Wait, deadline: Instant) -> Result<Option<Seen>, StepFailure> {
+    let looked = tokio::time::timeout_at(deadline, order.engine.inspect(&order.container));
+    match looked.await {
+        Ok(Ok(Some(found))) => Ok(Some(judge(&found, order.condition))),
+        Ok(Ok(None)) => {
+            let message = format!("{} was removed while it was waited for", order.subject);
+            Err(StepFailure::new(message))
+        }
+        Ok(Err(error)) if error.is_transient() => Ok(None),
+        Ok(Err(error)) => Err(StepFailure::new(error.to_string())),
+        Err(_) => Ok(None),
+    }
+}
+
+/// Looks a last time: the state counts, not whether anybody told of it.
+async fn at_deadline(order: &Wait, last: &str) -> Result<(), StepFailure> {
+    let found = order.engine.inspect(&order.container).await.ok().flatten();
+    let is_reached = |found| judge(found, order.condition) == Seen::Reached;
+    if found.as_ref().is_some_and(is_reached) {
+        return Ok(());
+    }
+    let what = match order.condition {
+        Condition::Started => "did not run",
+        Condition::Healthy => "was not healthy",
+        Condition::Completed => "did not complete",
+    };
+    let seconds = order.timeout.as_secs();
+    let seen = if last.is_empty() { "nothing" } else { last };
+    let message = format!(
+        "{} {what} within {seconds} s; last seen: {seen}",
+        order.subject
+    );
+    Err(explain(order, message, found.as_ref()).await)
+}
+
+/// Says what events mean; `None` where only a look tells, above all why something went wrong.
+fn by_event(told: Told, condition: Condition) -> Option<Seen> {
+    let pending = |word: &str| Some(Seen::Pending(word.to_owned()));
+    match (told, condition) {
+        (Told::Became(EventOutcome::Exited(0)), Condition::Completed) => Some(Seen::Reached),
+        (Told::Became(EventOutcome::Exited(_)), _) => None,
+        (_, Condition::Started) => Some(Seen::Reached),
+        (_, Condition::Completed) => pending("running"),
+        (Told::Started, Condition::Healthy) => pending("starting"),
+        (Told::Became(EventOutcome::Healthy), Condition::Healthy) => Some(Seen::Reached),
+        (Told::Became(EventOutcome::Unhealthy), Condition::Healthy) => None,
     }
 }
 
