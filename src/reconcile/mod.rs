@@ -19,6 +19,7 @@ mod project;
 mod running;
 mod saved;
 mod session;
+mod settling;
 mod sockets;
 mod status;
 
@@ -32,5 +33,6 @@ pub use project::{HasMistakes, Project};
 pub use running::observe_running;
 pub use saved::{moved, saved_plan};
 pub use session::{Planned, Session};
+pub use settling::Fallen;
 pub use sockets::{SocketState, sockets};
 pub use status::{Mark, ServiceStatus, StateWord, Status, status};

@@ -1,6 +1,5 @@
 //! `stackgen apply`: what runs becomes what stack.toml says.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -13,9 +12,9 @@ use crate::cli::plan_args::PlanArgs;
 use crate::cli::ui::{ERROR, styled};
 use crate::cli::{CommandResult, ExitCode, Failure, apply_view, consent, obstacles, saved_plan};
 use crate::exec::{ApplyOptions, ApplyReport, StepOutcome};
-use crate::model::{Condition, ContainerStatus, ServiceName, VolumeName};
-use crate::plan::{Action, Plan, PlanOptions, Resource, SavedPlan};
-use crate::reconcile::{Project, Session, StateWord, preflight, status};
+use crate::model::{ContainerStatus, VolumeName};
+use crate::plan::{Action, Plan, PlanOptions, SavedPlan};
+use crate::reconcile::{Project, Session, preflight};
 use crate::stackfile::Concern;
 use crate::store::Change;
 
@@ -126,41 +125,11 @@ async fn apply(
     finish(context, &planned.plan, &report, took)
 }
 
-/// How long a service without a health check has to stay up before an apply is called done.
-const SETTLING: Duration = Duration::from_millis(700);
-
-/// Looks once more at the services that were started and have no health check, and says which of them did not stay up.
+/// Says which of the services that were started did not stay up.
 async fn fallen(session: &Session, plan: &Plan) -> Result<Vec<String>, Failure> {
-    let started: BTreeSet<&ServiceName> = plan
-        .steps
-        .iter()
-        .filter_map(|step| match &step.action {
-            Action::Await {
-                condition: Condition::Started,
-                ..
-            } => match &plan.changes.get(step.change)?.resource {
-                Resource::Service(name, _) => Some(name),
-                _ => None,
-            },
-            _ => None,
-        })
-        .collect();
-    if started.is_empty() {
-        return Ok(Vec::new());
-    }
-    tokio::time::sleep(SETTLING).await;
-    let planned = session.plan(&PlanOptions::default()).await?;
-    let status = status(&session.stack, &planned.observed, &planned.plan);
     let mut lines = Vec::new();
-    for row in &status.services {
-        let has_fallen = row
-            .containers
-            .iter()
-            .find(|container| container.state.restart_count > 0 || row.state == StateWord::Stopped);
-        let Some(container) = has_fallen.filter(|_| started.contains(&row.name)) else {
-            continue;
-        };
-        let state = &container.state;
+    for fallen in session.fallen(plan).await? {
+        let (service, state) = (&fallen.service, &fallen.container.state);
         // While it runs once more the engine tells no exit code.
         let how = if state.status == ContainerStatus::Running {
             String::new()
@@ -168,26 +137,24 @@ async fn fallen(session: &Session, plan: &Plan) -> Result<Vec<String>, Failure> 
             format!(": exited with code {}", state.exit_code)
         };
         lines.push(format!(
-            "{} {} did not stay up{how}",
+            "{} {service} did not stay up{how}",
             styled(ERROR, "failed:"),
-            row.name,
         ));
-        let mut output = session.last_lines(container, LAST_WORDS).await;
-        output.dedup();
-        lines.extend(output.into_iter().map(|line| format!("    output: {line}")));
-        if row.state == StateWord::Stopped && state.exit_code == 0 {
+        lines.extend(
+            fallen
+                .output
+                .iter()
+                .map(|line| format!("    output: {line}")),
+        );
+        if fallen.has_ended() && state.exit_code == 0 {
             lines.push(format!(
-                "    help: oneshot = true in [services.{}] if it is meant to end",
-                row.name
+                "    help: oneshot = true in [services.{service}] if it is meant to end"
             ));
         }
-        lines.push(format!("    → stackgen logs {}", row.name));
+        lines.push(format!("    → stackgen logs {service}"));
     }
     Ok(lines)
 }
-
-/// How many lines of output are shown of a service that did not stay up.
-const LAST_WORDS: u64 = 3;
 
 /// Writes the generated files and says which of them are others now.
 fn write_rendered(context: &Context, project: &Project) -> Result<(), Failure> {
