@@ -1,6 +1,7 @@
 //! What is there and should not be.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use crate::compose::{labels, network_name, volume_name};
 use crate::model::{
@@ -79,7 +80,8 @@ impl<'a> Planner<'a> {
         self.remove_after(container, change, needs).removal
     }
 
-    /// Stops and removes a container; `needs` have to be done before it is stopped.
+    /// Stops and removes a container; `needs` have to be done before it is stopped. Where it gets no time to end by itself, one call that
+    /// kills and removes it is the same.
     pub(super) fn remove_after(
         &mut self,
         container: &ObservedContainer,
@@ -88,11 +90,15 @@ impl<'a> Planner<'a> {
     ) -> Ending {
         let mut ended = needs;
         // A frozen process cannot be asked to stop; the removal kills it.
-        if is_up(container) && container.state.status != ContainerStatus::Paused {
+        let is_frozen = container.state.status == ContainerStatus::Paused;
+        let is_asked = !is_frozen && self.options.stop_grace != Some(Duration::ZERO);
+        if is_up(container) && !is_frozen {
             let service = service_of(container).map(|(service, _)| ServiceName::new(service));
             if let Some(Ok(service)) = service {
                 ended = self.before_stop(change, &service, container, ended);
             }
+        }
+        if is_up(container) && is_asked {
             let container = super::ContainerRef::Id(container.id.clone());
             let action = self.stopping(&container);
             ended = [self.step(change, action, ended, Vec::new())].into();
@@ -102,7 +108,7 @@ impl<'a> Planner<'a> {
             let freed = self.freed.entry(host_port(port));
             freed.or_default().push(removal);
         }
-        if container.state.status == ContainerStatus::Paused {
+        if is_up(container) && !is_asked {
             ended = [removal].into();
         }
         Ending { ended, removal }
