@@ -511,8 +511,34 @@ async fn a_state_that_no_event_tells_of_is_seen_all_the_same() {
         engine.change("shop-db-1", |db| db.state.health = Some(Health::Healthy));
     };
     let shop = stack(SHOP);
-    let (report, ()) = tokio::join!(apply(&engine, &shop), silent);
+    let patient = PlanOptions {
+        gate_timeout: Duration::from_secs(600),
+        ..options()
+    };
+    let plan = diff(&engine, &shop, &patient).await;
+    let began = tokio::time::Instant::now();
+    let (report, ()) = tokio::join!(perform(&engine, &plan), silent);
     assert!(report.is_success(), "{report:#?}");
+    // A stream that says nothing for a minute counts as lost, and is joined anew.
+    assert!(began.elapsed() < Duration::from_secs(90));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stack_that_gets_no_time_to_end_is_killed_and_removed_in_one_call_each() {
+    let engine = running_shop().await;
+    let shop = stack(SHOP);
+    let observed = engine.observe(&compose::scope(&shop)).await.unwrap();
+    let down = DownOptions {
+        stop_grace: Some(Duration::ZERO),
+        ..DownOptions::default()
+    };
+    engine.reset_calls();
+    let report = perform(&engine, &plan::down(&shop, &observed, &down)).await;
+    assert!(report.is_success(), "{report:#?}");
+    let mut calls: Vec<String> = engine.calls();
+    calls.retain(|call| !call.starts_with("remove_"));
+    assert_eq!(calls, Vec::<String>::new());
+    assert!(engine.containers().is_empty());
 }
 
 /// A small stack of up to five services, each depending on some before it, in any order in the file.

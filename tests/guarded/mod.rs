@@ -16,8 +16,8 @@ use futures_util::stream::BoxStream;
 use stackgen::compose::labels;
 use stackgen::engine::fake::FakeEngine;
 use stackgen::engine::{
-    ActionProgress, Engine, EngineError, EngineEvent, ExecSession, ExecSpec, ExecState, LogChunk,
-    LogOptions, Performed,
+    ActionProgress, Engine, EngineError, EngineEvent, ExecSession, ExecSpec, ExecState,
+    ListedContainer, LogChunk, LogOptions, Performed,
 };
 use stackgen::model::{Builder, EngineFacts, ImageReference, Observed, ObservedContainer, Scope};
 use stackgen::plan::{Action, ContainerRef};
@@ -184,6 +184,13 @@ impl Engine for Guarded {
         labels: &'a Labels,
     ) -> BoxFuture<'a, Result<Vec<ObservedContainer>, EngineError>> {
         self.engine.find(labels)
+    }
+
+    fn list<'a>(
+        &'a self,
+        labels: &'a Labels,
+    ) -> BoxFuture<'a, Result<Vec<ListedContainer>, EngineError>> {
+        self.engine.list(labels)
     }
 
     fn projects(&self) -> BoxFuture<'_, Result<BTreeSet<String>, EngineError>> {

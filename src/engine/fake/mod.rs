@@ -170,12 +170,6 @@ impl FakeEngine {
         self.world().calls.clone()
     }
 
-    /// Returns what each performed call was about: the call, and the labels of the object before it, or those that it gave to a new one. Where
-    /// there was no such object, there was nothing to touch.
-    pub fn touched(&self) -> Vec<(String, BTreeMap<String, String>)> {
-        self.world().touched.clone()
-    }
-
     /// Returns when a call was killed.
     pub async fn killed(&self) {
         self.inner.killed.notified().await;
@@ -245,9 +239,6 @@ impl FakeEngine {
     fn carry_out(&self, action: &Action) -> Result<Performed, EngineError> {
         let (result, events, due) = {
             let mut world = self.world();
-            if let Some(labels) = world.labels_of(action) {
-                world.touched.push((world::describe(action), labels));
-            }
             let result = world.perform(action);
             (
                 result,

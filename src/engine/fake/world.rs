@@ -44,7 +44,6 @@ pub(super) struct World {
     pub(super) fault: Option<(usize, Fault)>,
     pub(super) events: Vec<EngineEvent>,
     pub(super) due: Vec<Due>,
-    pub(super) touched: Vec<(String, BTreeMap<String, String>)>,
     made: u64,
     started: i64,
     /// The start that each container is in.
@@ -132,37 +131,6 @@ impl World {
         self.find(container)
             .map(|it| self.script_of(it).output)
             .unwrap_or_default()
-    }
-
-    /// Returns the labels of what an action changes; `None` where it changes no object of the engine, or one that is not there. A network
-    /// that a container joins or leaves is not changed by it.
-    pub(super) fn labels_of(&self, action: &Action) -> Option<BTreeMap<String, String>> {
-        match action {
-            Action::CreateContainer(spec) => Some(spec.config.labels.clone()),
-            Action::CreateNetwork(spec) => Some(spec.labels.clone()),
-            Action::CreateVolume(spec) => {
-                let found = self.volumes.get(&spec.name);
-                Some(found.map_or_else(|| spec.labels.clone(), |it| it.labels.clone()))
-            }
-            Action::RemoveNetwork { id, .. } => {
-                let found = self.networks.iter().find(|it| it.id == *id);
-                found.map(|it| it.labels.clone())
-            }
-            Action::RemoveVolume { name } => self.volumes.get(name).map(|it| it.labels.clone()),
-            Action::CopyFiles { container, .. }
-            | Action::ConnectNetwork { container, .. }
-            | Action::DisconnectNetwork { container, .. }
-            | Action::StartContainer { container }
-            | Action::StopContainer { container, .. }
-            | Action::RestartContainer { container, .. }
-            | Action::UnpauseContainer { container }
-            | Action::RenameContainer { container, .. }
-            | Action::UpdateContainer { container, .. }
-            | Action::RemoveContainer { container, .. } => {
-                self.find(container).map(|it| it.config.labels.clone())
-            }
-            Action::PullImage { .. } | Action::Await { .. } | Action::FixSocket(_) => None,
-        }
     }
 
     fn tell(&mut self, container: &ObservedContainer, action: &str) {
