@@ -4,7 +4,7 @@ use bollard::models::{
     Mount, MountBindOptions, MountBindOptionsPropagationEnum, MountImageOptions, MountPoint,
     MountTmpfsOptions, MountType, MountVolumeOptions,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::model::{Bytes, MountSpec, MountSpecSource, Recursive};
 
@@ -98,7 +98,7 @@ fn from_object(mount: &Mount) -> Option<MountSpec> {
                 name: filled(&mount.source),
                 nocopy: options.no_copy.unwrap_or_default(),
                 subpath: filled(&options.subpath),
-                labels: sorted_map(options.labels),
+                labels: own_labels(options.labels),
             }
         }
         MountType::IMAGE => {
@@ -244,6 +244,15 @@ fn recursive(options: &MountBindOptions) -> Recursive {
     }
 }
 
+/// What newer engines put on a volume that nobody named, among the labels that were asked for.
+const ANONYMOUS: &str = "com.docker.volume.anonymous";
+
+fn own_labels(labels: Option<HashMap<String, String>>) -> BTreeMap<String, String> {
+    let mut labels = sorted_map(labels);
+    labels.remove(ANONYMOUS);
+    labels
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -265,6 +274,14 @@ mod tests {
             subpath: subpath.map(str::to_owned),
             labels: BTreeMap::new(),
         }
+    }
+
+    #[test]
+    fn what_the_engine_adds_to_a_volume_without_a_name_was_not_asked_for() {
+        let labels = [(ANONYMOUS, ""), ("com.example.kept", "1")];
+        let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let own = own_labels(Some(labels.into()));
+        assert_eq!(own.into_keys().collect::<Vec<_>>(), ["com.example.kept"]);
     }
 
     #[test]
