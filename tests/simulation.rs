@@ -864,3 +864,134 @@ healthcheck = {{ test = "true", interval = "1s" }}
         assert_eq!(engine.containers()[name].id, old[name].id);
     }
 }
+
+/// What random pairs of desired and observed have found, each in the smallest form.
+mod found {
+    use super::*;
+    use stackgen::model::{ContainerId, ObservedContainer, Unknown};
+    use stackgen::plan::{Action, Note, Verdict};
+
+    fn copy(of: &ObservedContainer, id: &str, name: &str) -> ObservedContainer {
+        let mut copy = of.clone();
+        copy.id = ContainerId::new(id).unwrap();
+        copy.name = name.to_owned();
+        copy
+    }
+
+    fn verdicts(plan: &Plan) -> Vec<String> {
+        let changes = plan
+            .changes
+            .iter()
+            .filter(|it| it.verdict != Verdict::Nothing);
+        changes
+            .map(|it| format!("{} {}", it.verdict.name(), it.resource))
+            .collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_hangs_on_a_network_that_is_made_anew_is_made_anew_with_it() {
+        let engine = running_shop().await;
+        engine.change("shop-web-1", |it| it.state.status = ContainerStatus::Exited);
+        let networks = engine.networks();
+        let front = networks.iter().find(|it| it.name == "shop_front").unwrap();
+        let (id, name) = (front.id.clone(), front.name.clone());
+        let gone = Action::RemoveNetwork { id, name };
+        engine.perform(&gone).await.unwrap();
+        let plan = diff(&engine, &stack(SHOP), &options()).await;
+        assert_eq!(
+            verdicts(&plan),
+            ["create network:front", "recreate service:web:1"]
+        );
+        converge(&engine, &stack(SHOP)).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn two_containers_of_a_number_that_is_too_many_are_one_resource() {
+        let engine = running_shop().await;
+        for (id, name) in [("second", "shop-web-2"), ("third", "shop-web-2.next")] {
+            let mut more = copy(&engine.containers()["shop-web-1"], id, name);
+            let number = compose::labels::CONTAINER_NUMBER.to_owned();
+            more.config.labels.insert(number, "2".to_owned());
+            engine.add_container(more);
+        }
+        let plan = diff(&engine, &stack(SHOP), &options()).await;
+        assert_eq!(verdicts(&plan), ["remove service:web:2"]);
+        converge(&engine, &stack(SHOP)).await;
+        assert_eq!(shape(&engine), SETTLED);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_network_stays_while_a_container_that_is_left_alone_is_on_it() {
+        let engine = running_shop().await;
+        let rest = SHOP.replace("networks = [\"front\", \"back\"]", "profiles = [\"off\"]");
+        let rest = rest.replace("[networks.front]\n[networks.back]\n", "");
+        let prune = PlanOptions {
+            prune: true,
+            ..options()
+        };
+        let plan = diff(&engine, &stack(&rest), &prune).await;
+        assert_eq!(verdicts(&plan), Vec::<String>::new());
+        let kept = plan.notes.iter().filter_map(|it| match it {
+            Note::NotOurs { name, .. } => Some(name.as_str()),
+            _ => None,
+        });
+        assert_eq!(kept.collect::<Vec<_>>(), ["shop_back", "shop_front"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_one_shot_that_is_done_is_kept_before_one_that_is_frozen() {
+        let engine = running_shop().await;
+        let mut frozen = copy(
+            &engine.containers()["shop-init-1"],
+            "frozen",
+            "shop-init-1.next",
+        );
+        frozen.state.status = ContainerStatus::Paused;
+        engine.add_container(frozen);
+        let missing = PlanOptions {
+            only_missing: true,
+            ..options()
+        };
+        let plan = diff(&engine, &stack(SHOP), &missing).await;
+        assert_eq!(verdicts(&plan), Vec::<String>::new());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_waits_for_the_check_that_a_container_does_not_have_yet() {
+        let engine = running_shop().await;
+        let checked = SHOP.replace("ports = [", "healthcheck = { test = \"true\" }\nports = [");
+        engine.change("shop-web-1", |it| it.state.status = ContainerStatus::Exited);
+        let missing = PlanOptions {
+            only_missing: true,
+            ..options()
+        };
+        let plan = diff(&engine, &stack(&checked), &missing).await;
+        assert!(perform(&engine, &plan).await.is_success(), "{plan:#?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_cannot_be_seen_under_a_temporary_name_is_left_alone_too() {
+        let engine = running_shop().await;
+        let stack = stack(SHOP);
+        let mut observed = engine.observe(&compose::scope(&stack)).await.unwrap();
+        observed.containers.retain(|it| it.name != "shop-web-1");
+        observed.unknown.push(Unknown {
+            what: "container 0123".to_owned(),
+            container_name: Some("shop-web-1.previous2".to_owned()),
+            why: "no answer".to_owned(),
+        });
+        let plan = plan::diff(&stack, &observed, &options());
+        assert_eq!(verdicts(&plan), ["unknown service:web:1"]);
+        assert_eq!(plan.steps, vec![]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_volume_that_was_taken_over_before_the_image_was_there_is_no_drift() {
+        let engine = engine_with_declared_volume();
+        converge(&engine, &stack(CACHE)).await;
+        let late = ImageReference::parse("late:1").unwrap();
+        engine.offer_image(&late);
+        converge(&engine, &stack(&CACHE.replace("redis:1", "late:1"))).await;
+        assert_eq!(engine.containers()["shop-cache-1"].volumes.len(), 2);
+    }
+}

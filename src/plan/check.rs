@@ -1,6 +1,13 @@
 //! What has to hold for every plan, said apart from the code that makes plans.
 
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "an invariant is about the actions that it names; a new one is none of its business"
+)]
+
 use std::collections::BTreeSet;
+
+use crate::model::MountSpecSource;
 
 use super::{Action, ContainerRef, Plan, Resource, Step, StepId, Verdict};
 
@@ -20,6 +27,8 @@ pub fn check(plan: &Plan) -> Vec<Finding> {
         let mut messages = numbers(plan, index, step);
         if messages.is_empty() {
             messages.extend(order(plan, step));
+            messages.extend(foundations(plan, step));
+            messages.extend(after_the_end(plan, step));
             messages.extend(consent(plan, step));
             messages.extend(way_back(plan, step));
         }
@@ -28,6 +37,7 @@ pub fn check(plan: &Plan) -> Vec<Finding> {
             message,
         }));
     }
+    findings.extend(twice(plan));
     for change in plan.changes.iter().enumerate().filter(|(index, change)| {
         let has_step = plan.steps.iter().any(|step| step.change == *index);
         !has_step && !matches!(change.verdict, Verdict::Nothing | Verdict::Unknown)
@@ -106,6 +116,112 @@ fn touched(action: &Action) -> Option<ContainerRef> {
         return Some(ContainerRef::Name(spec.name.clone()));
     }
     action.container().cloned()
+}
+
+/// Networks and volumes that the plan makes are there before a container uses them, and networks that it removes are left before.
+fn foundations(plan: &Plan, step: &Step) -> Vec<String> {
+    let mut messages = Vec::new();
+    let before = all_needs(plan, step);
+    for other in plan
+        .steps
+        .iter()
+        .filter(|other| !before.contains(&other.id))
+    {
+        let (uses, name) = match &other.action {
+            Action::CreateNetwork(spec) => (uses_network(&step.action, &spec.name), &spec.name),
+            Action::CreateVolume(spec) => (uses_volume(&step.action, &spec.name), &spec.name),
+            _ => continue,
+        };
+        if uses {
+            messages.push(format!(
+                "it uses {name} before step {} makes it",
+                other.id.0
+            ));
+        }
+    }
+    if matches!(step.action, Action::RemoveNetwork { .. }) {
+        let leaves = |action: &Action| {
+            matches!(
+                action,
+                Action::RemoveContainer { .. } | Action::DisconnectNetwork { .. }
+            )
+        };
+        let late = plan.steps.iter().find(|other| {
+            other.id != step.id && leaves(&other.action) && !before.contains(&other.id)
+        });
+        if let Some(late) = late {
+            messages.push(format!(
+                "it does not wait for step {} to leave it",
+                late.id.0
+            ));
+        }
+    }
+    messages
+}
+
+fn uses_network(action: &Action, name: &str) -> bool {
+    match action {
+        Action::CreateContainer(spec) => spec.config.main_network.as_deref() == Some(name),
+        Action::ConnectNetwork { network, .. } => network == name,
+        _ => false,
+    }
+}
+
+fn uses_volume(action: &Action, name: &str) -> bool {
+    let Action::CreateContainer(spec) = action else {
+        return false;
+    };
+    spec.config.mounts.iter().any(|mount| {
+        matches!(&mount.source, MountSpecSource::Volume { name: Some(volume), .. } if volume == name)
+    })
+}
+
+/// Nothing is done with a container after its removal.
+fn after_the_end(plan: &Plan, step: &Step) -> Option<String> {
+    let container = step.action.container()?;
+    let ContainerRef::Id(_) = container else {
+        return None;
+    };
+    let before = all_needs(plan, step);
+    let removed = before.iter().find(|id| {
+        let action = &plan.steps[id.0].action;
+        matches!(action, Action::RemoveContainer { .. }) && action.container() == Some(container)
+    });
+    let removed = removed?;
+    Some(format!("step {} has removed its container", removed.0))
+}
+
+/// No resource has two entries, and no name is given to two containers, networks or volumes.
+fn twice(plan: &Plan) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut resources = BTreeSet::new();
+    for change in &plan.changes {
+        // One image may be pulled for two platforms.
+        let is_image = matches!(change.resource, Resource::Image(_));
+        if !resources.insert(&change.resource) && !is_image {
+            findings.push(Finding {
+                step: None,
+                message: format!("{} has two entries", change.resource),
+            });
+        }
+    }
+    let mut made = BTreeSet::new();
+    for step in &plan.steps {
+        let name = match &step.action {
+            Action::CreateContainer(spec) => ("container", &spec.name),
+            Action::CreateNetwork(spec) => ("network", &spec.name),
+            Action::CreateVolume(spec) => ("volume", &spec.name),
+            Action::RenameContainer { to, .. } => ("container", to),
+            _ => continue,
+        };
+        if !made.insert(name) {
+            findings.push(Finding {
+                step: Some(step.id),
+                message: format!("{} {} is made twice", name.0, name.1),
+            });
+        }
+    }
+    findings
 }
 
 /// Data is lost only where the change says so, and a resource is removed only where the plan says so or something takes its place.

@@ -52,6 +52,8 @@ pub(super) struct Context<'a> {
     pub(super) salt: &'a str,
     /// What is known of containers beyond their labels.
     pub(super) marks: &'a Marks,
+    /// What could not be seen, such as `network x`.
+    unseen: BTreeSet<&'a str>,
     sensitive: Vec<GlobMatcher>,
     /// The stack's networks: the name at the engine, and the key.
     network_keys: Vec<(String, NetworkName)>,
@@ -77,6 +79,7 @@ impl<'a> Context<'a> {
             files: &observed.files,
             salt: &options.salt,
             marks: &options.marks,
+            unseen: observed.unknown.iter().map(|it| it.what.as_str()).collect(),
             sensitive: sensitive
                 .filter_map(|pattern| Glob::new(pattern).ok())
                 .map(|glob| glob.compile_matcher())
@@ -152,7 +155,7 @@ pub(super) fn compare(
         lay_image_under(&mut desired, &image.defaults);
     }
     clean(context, want, have, &mut desired, &mut observed);
-    match_mounts(&mut desired, &mut observed, image);
+    match_mounts(&mut desired, &mut observed, image, is_hash_stale);
 
     let (mut desired, mut observed) = (flatten(&desired), flatten(&observed));
     let label = have.config.labels.get(labels::EXPLICIT);
@@ -339,6 +342,7 @@ fn match_mounts(
     desired: &mut ContainerConfig,
     observed: &mut ContainerConfig,
     image: Option<&ObservedImage>,
+    is_hash_stale: bool,
 ) {
     let path = |mount: &MountSpec| mount.target.trim_end_matches('/').to_owned();
     let is_volume = |mount: &MountSpec| matches!(mount.source, MountSpecSource::Volume { .. });
@@ -358,7 +362,9 @@ fn match_mounts(
         let by_image = declared.as_ref().map_or(is_anonymous(mount), |declared| {
             is_volume(mount) && declared.contains(path(mount).as_str())
         });
-        wanted.contains(&path(mount)) || !by_image
+        // Made from this very definition, it took the volume over from the container before, of whose image that was.
+        let is_inherited = !is_hash_stale && is_anonymous(mount);
+        wanted.contains(&path(mount)) || !(by_image || is_inherited)
     });
     let there: BTreeSet<String> = observed
         .mounts
@@ -565,7 +571,8 @@ fn compare_networks(
             })
         };
         let (mut old, new) = (show(&have.config), show(&want.config));
-        let is_gone = old.is_some() && is_other_network(context, have, name);
+        // One that is not asked for is left, whatever became of it.
+        let is_gone = old.is_some() && new.is_some() && is_other_network(context, have, name);
         if is_gone {
             old = Some("attached to a network that is gone".to_owned());
         }
@@ -609,10 +616,13 @@ fn is_given_alias(alias: &str, want: &ContainerSpec, have: &ObservedContainer) -
         || want.config.hostname.as_deref() == Some(alias)
 }
 
-/// Returns whether the container hangs on a network that was removed, while another one bears its name now.
+/// Returns whether the container hangs on a network that was removed, while another one bears its name now or is about to.
 fn is_other_network(context: &Context<'_>, have: &ObservedContainer, name: &str) -> bool {
-    match (have.network_ids.get(name), context.networks.get(name)) {
-        (Some(id), Some(there)) => !there.contains(&id),
-        (Some(_) | None, _) => false,
+    let Some(id) = have.network_ids.get(name) else {
+        return false;
+    };
+    match context.networks.get(name) {
+        Some(there) => !there.contains(&id),
+        None => !context.unseen.contains(format!("network {name}").as_str()),
     }
 }

@@ -9,7 +9,6 @@ use super::planner::{Planner, dependency_order, service_of};
 use super::volumes::anonymous_volumes;
 use super::{
     Action, DownOptions, Note, OrphanKind, Plan, PlanOptions, Reason, Resource, StepId, Summary,
-    Verdict,
 };
 
 /// Returns what to do so that nothing of the stack is left but, where they are not to go, its volumes.
@@ -25,12 +24,8 @@ pub fn down(stack: &Stack<Resolved>, observed: &Observed, options: &DownOptions)
     remove_containers(&mut planner);
     for network in planner.index.networks.clone() {
         if planner.owns_object(&network.labels) {
-            let change = planner.change(
-                network_resource(stack, &network.name, &network.labels),
-                Verdict::Remove,
-                vec![Reason::Down],
-                Summary::default(),
-            );
+            let resource = network_resource(stack, &network.name, &network.labels);
+            let change = planner.removal(resource, Reason::Down, Summary::default());
             planner.remove_network(network, change);
         }
     }
@@ -76,7 +71,7 @@ fn remove_containers(planner: &mut Planner<'_>) {
                 ..Summary::default()
             };
             let resource = Resource::Service(service.clone(), number);
-            let change = planner.change(resource, Verdict::Remove, vec![Reason::Down], summary);
+            let change = planner.removal(resource, Reason::Down, summary);
             let ending = planner.remove_after(container, change, needs.clone());
             ended
                 .entry(service.clone())
@@ -149,7 +144,7 @@ fn remove_volumes(planner: &mut Planner<'_>) {
             None => Resource::Orphan(OrphanKind::Volume, volume.name.clone()),
         };
         let summary = Summary::default();
-        let change = planner.change(resource, Verdict::Remove, vec![Reason::Down], summary);
+        let change = planner.removal(resource, Reason::Down, summary);
         let name = volume.name.clone();
         planner.step(
             change,
@@ -183,7 +178,7 @@ fn remove_anonymous_volumes(planner: &mut Planner<'_>, needs: &BTreeSet<StepId>)
             what: place,
             ..Summary::default()
         };
-        let change = planner.change(resource, Verdict::Remove, vec![Reason::Down], summary);
+        let change = planner.removal(resource, Reason::Down, summary);
         let action = Action::RemoveVolume { name };
         planner.step(change, action, needs.clone(), Vec::new());
     }

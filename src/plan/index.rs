@@ -11,6 +11,7 @@ use crate::model::{
 
 use super::PlanOptions;
 use super::planner::service_of;
+use super::protocol::{NEXT, PREVIOUS};
 
 /// A map that is only asked and never gone through, since it has no order.
 type ByName<'a, T> = HashMap<&'a str, T, FixedState>;
@@ -66,7 +67,10 @@ impl<'a> Index<'a> {
         for unknown in &observed.unknown {
             index.unknown.entry(&unknown.what).or_insert(unknown);
             if let Some(name) = &unknown.container_name {
-                index.unknown_containers.entry(name).or_insert(unknown);
+                let own = own_name(name);
+                for name in [name.as_str(), own] {
+                    index.unknown_containers.entry(name).or_insert(unknown);
+                }
             }
         }
         index
@@ -115,6 +119,17 @@ impl<'a> Index<'a> {
     pub(super) fn unknown_container(&self, name: &str) -> Option<&'a Unknown> {
         self.unknown_containers.get(name).copied()
     }
+}
+
+/// Returns the name that a container has outside of a replacement.
+fn own_name(name: &str) -> &str {
+    let names = [NEXT, PREVIOUS].into_iter();
+    let mut own = names.filter_map(|suffix| {
+        let (own, number) = name.rsplit_once(&format!(".{suffix}"))?;
+        let is_number = number.chars().all(|c| c.is_ascii_digit() || c == '.');
+        is_number.then_some(own)
+    });
+    own.next().unwrap_or(name)
 }
 
 /// Returns whether a container is ours. The one place of the planner where that is decided.

@@ -10,7 +10,7 @@ use crate::model::{
 
 use super::planner::{Planner, is_up, service_of};
 use super::protocol::{host_port, remove};
-use super::{Action, Note, OrphanKind, Reason, Resource, StepId, Summary, Verdict};
+use super::{Action, Note, OrphanKind, Reason, Resource, StepId, Summary};
 
 /// The steps by which a container goes away.
 pub(super) struct Ending {
@@ -75,7 +75,7 @@ impl<'a> Planner<'a> {
             what: container.config.image.to_string(),
             ..Summary::default()
         };
-        let change = self.change(resource, Verdict::Remove, vec![reason], summary);
+        let change = self.removal(resource, reason, summary);
         let needs = self.pulls.clone();
         self.remove_after(container, change, needs).removal
     }
@@ -132,16 +132,16 @@ impl<'a> Planner<'a> {
                 continue;
             }
             let (kind, name) = (OrphanKind::Network, network.name.clone());
-            if self.options.prune {
-                let change = self.change(
-                    Resource::Orphan(kind, name),
-                    Verdict::Remove,
-                    vec![Reason::Orphan],
-                    Summary {
-                        what: network.driver.clone(),
-                        ..Summary::default()
-                    },
-                );
+            if let Some(user) = self.user_of(network).filter(|_| self.options.prune) {
+                let why = format!("is no longer in stack.toml, and container {user} is on it");
+                let kind = "network";
+                self.notes.push(Note::NotOurs { kind, name, why });
+            } else if self.options.prune {
+                let summary = Summary {
+                    what: network.driver.clone(),
+                    ..Summary::default()
+                };
+                let change = self.removal(Resource::Orphan(kind, name), Reason::Orphan, summary);
                 self.remove_network(network, change);
             } else {
                 self.notes.push(Note::OrphanKept { kind, name });
@@ -159,6 +159,29 @@ impl<'a> Planner<'a> {
                 self.notes.push(Note::OrphanKept { kind, name });
             }
         }
+    }
+
+    /// Returns the running container of ours that stays on a network after all steps so far, such as one of an inactive profile.
+    fn user_of(&self, network: &'a ObservedNetwork) -> Option<&'a str> {
+        let leaves = |container: &ObservedContainer| {
+            let id = super::ContainerRef::Id(container.id.clone());
+            self.steps.iter().any(|step| {
+                let goes = matches!(&step.action, Action::RemoveContainer { .. })
+                    || matches!(&step.action, Action::DisconnectNetwork { network: name, .. } if *name == network.name);
+                goes && step.action.container() == Some(&id)
+            })
+        };
+        let is_on = |container: &ObservedContainer| {
+            let mut networks = container.network_ids.values();
+            is_up(container) && networks.any(|id| *id == network.id)
+        };
+        let mut all = self.index.containers.iter();
+        let user = all.find(|it| is_on(it) && self.owns(it) && !leaves(it));
+        // What could not be seen is only known by its name there.
+        let mut attached = network.containers.values();
+        let unseen = attached.find(|name| self.index.unknown_container(name).is_some());
+        user.map(|it| it.name.as_str())
+            .or(unseen.map(String::as_str))
     }
 
     /// Removes a network after every step by which a container may leave it.

@@ -52,6 +52,8 @@ pub(super) struct Planner<'a> {
     pub(super) freed: BTreeMap<String, Vec<StepId>>,
     /// Containers that are stopped before their turn, since another one takes a port of theirs, or they follow what is stopped.
     pub(super) stopped: BTreeMap<ContainerId, StepId>,
+    /// What is removed, by its place in `changes`: two containers of one number, or networks of one name, are one resource.
+    removals: BTreeMap<Resource, usize>,
     /// Services of which it is noted already that Compose's hash goes stale.
     pub(super) stale: BTreeSet<ServiceName>,
     /// Names that containers of the stack have or get: none of them is used for anything else.
@@ -91,6 +93,7 @@ impl<'a> Planner<'a> {
             waits: BTreeMap::new(),
             freed: BTreeMap::new(),
             stopped: BTreeMap::new(),
+            removals: BTreeMap::new(),
             stale: BTreeSet::new(),
             reserved: HashSet::default(),
         }
@@ -118,6 +121,21 @@ impl<'a> Planner<'a> {
             loses_data: false,
         });
         self.changes.len() - 1
+    }
+
+    /// Adds an entry for a resource that is removed, unless there is one already, and returns its place.
+    pub(super) fn removal(
+        &mut self,
+        resource: Resource,
+        reason: Reason,
+        summary: Summary,
+    ) -> usize {
+        if let Some(change) = self.removals.get(&resource) {
+            return *change;
+        }
+        let change = self.change(resource.clone(), Verdict::Remove, vec![reason], summary);
+        self.removals.insert(resource, change);
+        change
     }
 
     /// Adds a step and returns its number.

@@ -575,7 +575,9 @@ impl<'a> Planner<'a> {
 
     /// Returns whether a container has a health check, of its own or its image's.
     fn has_check(&self, slot: &Slot<'a>) -> bool {
-        let own = slot.spec.config.health.as_ref();
+        // One that stays has what it was made with, where that is left as it is.
+        let config = slot.kept.map_or(&slot.spec.config, |kept| &kept.config);
+        let own = config.health.as_ref();
         if let Some(own) = own.filter(|own| !own.test.is_empty()) {
             return !own.is_disabled();
         }

@@ -310,9 +310,15 @@ impl<'a> Planner<'a> {
         let is_recreated = !self.options.only_missing
             && (self.options.force_recreate || self.dependency_takes_along(slot, before))
             || self.shared_is_replaced(slot, before);
+        let definition = self
+            .stack
+            .service(&slot.service)
+            .expect("it is of the stack");
         let rank = |container: &ObservedContainer| {
             let status = container.state.status;
             (
+                // One that has done its work is as good as one that runs.
+                start_reason(container, definition).is_none(),
                 is_up(container),
                 container.name == slot.spec.name,
                 status == ContainerStatus::Exited,

@@ -89,8 +89,13 @@ impl GoMap {
 
 /// Writes JSON without spaces, with the characters escaped that Go escapes for HTML's sake. They stand in strings alone.
 pub(super) fn text(value: &Value) -> String {
+    let plain = value.to_string();
+    let escaped = ['<', '>', '&', '\u{2028}', '\u{2029}'];
+    if !escaped.iter().any(|c| plain.contains(*c)) {
+        return plain;
+    }
     let mut out = String::new();
-    for c in value.to_string().chars() {
+    for c in plain.chars() {
         match c {
             '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
                 out.push_str(&format!("\\u{:04x}", c as u32));

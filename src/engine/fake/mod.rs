@@ -84,7 +84,7 @@ impl Default for FakeEngine {
 impl FakeEngine {
     /// Returns an engine with nothing in it.
     pub fn new() -> Self {
-        let (events, _) = broadcast::channel(4096);
+        let (events, _) = broadcast::channel(1024);
         Self {
             inner: Arc::new(Inner {
                 world: Mutex::new(World::default()),
@@ -126,6 +126,11 @@ impl FakeEngine {
     /// Puts a file on the host, or another in its place.
     pub fn add_file(&self, path: &str, file: ObservedFile) {
         self.world().files.insert(path.to_owned(), file);
+    }
+
+    /// Counts the ids of what is made from a number on, so that they are not those of what was put there.
+    pub fn count_from(&self, number: u64) {
+        self.world().made = number;
     }
 
     /// Puts a container there as if somebody else had made it.

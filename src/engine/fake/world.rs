@@ -44,7 +44,7 @@ pub(super) struct World {
     pub(super) fault: Option<(usize, Fault)>,
     pub(super) events: Vec<EngineEvent>,
     pub(super) due: Vec<Due>,
-    made: u64,
+    pub(super) made: u64,
     started: i64,
     /// The start that each container is in.
     starts: BTreeMap<ContainerId, i64>,
