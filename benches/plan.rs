@@ -2,8 +2,8 @@
 //!
 //!     cargo bench --bench plan [-- ROUNDS]
 //!
-//! A stack is N services on two networks, each with an image, variables, a label, a port of its own, a limit, a health check, a volume
-//! and two services that it depends on. Planned are the first apply, an apply where all is as it should be, one where every service
+//! A stack is N services on two networks, each with an image, variables, a port of its own, a limit, a health check, a volume and two
+//! services that it depends on. Planned are the first apply, an apply where all is as it should be, one where every service
 //! changed, and the way down. Reading the file and observing the engine are not part of it. It exits 1 where a limit below is passed.
 #![allow(
     clippy::unwrap_used,
@@ -30,6 +30,8 @@ use stackgen::stackfile;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// How many volumes, and images, the services share: a file may hold 100 000 values.
+const VOLUMES: usize = 10;
 const SMALL: usize = 1000;
 const LARGE: usize = 5000;
 /// How much longer the large one may take: it has five times as many services.
@@ -39,6 +41,9 @@ const LIMIT: Duration = Duration::from_millis(50);
 
 fn text(size: usize, level: &str) -> String {
     let mut text = "[stack]\nname = \"bench\"\n[networks.front]\n[networks.back]\n".to_owned();
+    for volume in 0..VOLUMES {
+        text.push_str(&format!("[volumes.d{volume}]\n"));
+    }
     for index in 0..size {
         let before = [index / 2, index / 3].map(|other| format!("s{other:04}"));
         let mut after = before.map(|other| format!("{other} = \"healthy\""));
@@ -51,18 +56,15 @@ fn text(size: usize, level: &str) -> String {
         text.push_str(&format!(
             r#"[services.s{index:04}]
 image = "base:{version}"
-restart = "unless-stopped"
 networks = ["front", "back"]
-environment = {{ SERVICE_INDEX = "{index}", LOG_LEVEL = "{level}", DB_PASSWORD = "secret" }}
-labels = {{ "com.example.tier" = "flat" }}
+environment = {{ LOG_LEVEL = "{level}", DB_PASSWORD = "secret" }}
 ports = ["{port}:80"]
 mem_limit = "1g"
-healthcheck = {{ test = "true", interval = "5s" }}
-volumes = ["d{index}:/data"]
+healthcheck = {{ test = "true" }}
+volumes = ["d{version}:/data"]
 depends_on = {{ {after} }}
-[volumes.d{index}]
 "#,
-            version = index % 10,
+            version = index % VOLUMES,
             port = 10_000 + index,
         ));
     }
@@ -96,7 +98,7 @@ fn options() -> PlanOptions {
 /// Returns what an engine shows before and after a first apply.
 async fn before_and_after(stack: &Stack<Resolved>) -> (Observed, Observed) {
     let engine = FakeEngine::new();
-    for version in 0..10 {
+    for version in 0..VOLUMES {
         let image = ImageReference::parse(&format!("base:{version}")).unwrap();
         engine.add_plain_image(&image, &format!("sha256:{version}"));
     }
@@ -159,8 +161,8 @@ const KINDS: [&str; 4] = [
 /// Makes sure that what is timed is what it says.
 fn check(kind: &str, size: usize, plan: &Plan) {
     let changes = match kind {
-        // Each with its volume, and two networks.
-        "first apply" => 2 * size + 2,
+        // With the volumes and two networks.
+        "first apply" => size + VOLUMES + 2,
         "nothing to do" => 0,
         "every service changed" => size,
         _ => size + 2,
