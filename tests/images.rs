@@ -153,7 +153,7 @@ async fn a_tag_that_names_another_image_is_shown_by_field_and_recreates() {
         image                          "web:1 (web:1)" → "web:1 (0123456789ab)"
         why   its tag names another image now
 
-    Away      web, until the new container is up
+    Away      web   until it runs
 
     Plan: 1 to recreate. No data is lost.
     "#);
@@ -542,7 +542,7 @@ async fn a_lock_brings_back_what_a_tag_was_and_containers_keep_their_tag() {
 
     To pull   db@sha256:0123456789abcdef0123456789abcdef
     To tag    db:1 as 0123456789ab, as it is locked
-    Away      db, until the new container is up
+    Away      db   until it runs
 
     Plan: 1 to recreate. No data is lost.
     "#);
