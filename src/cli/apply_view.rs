@@ -1,21 +1,21 @@
 //! How an apply goes, as it goes: live on a terminal, in plain lines elsewhere.
 
-use std::collections::BTreeMap;
-use std::io::IsTerminal;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::sync::mpsc;
 
 use crate::exec::ApplyProgress;
 use crate::model::Condition;
-use crate::plan::{Action, CommandPurpose, Plan, Resource, StepId};
+use crate::plan::{Action, CommandPurpose, Plan, Resource, StepId, Verdict};
 
+use super::apply_live::{End, LiveLines};
+use super::dag_live::look;
 use super::pull_lines::{PullLines, pull_words};
 use super::ui::Ui;
 
-/// How often a live line turns its sign.
-const TICK: Duration = Duration::from_millis(100);
+/// What takes less is not worth telling how long it took.
+const LONG: Duration = Duration::from_millis(100);
 
 /// Shows what happens until nothing more can.
 pub(crate) async fn show(ui: &Ui, plan: &Plan, mut progress: mpsc::Receiver<ApplyProgress>) {
@@ -30,19 +30,26 @@ struct View<'a> {
     ui: &'a Ui,
     plan: &'a Plan,
     /// Live lines, where there is a terminal to turn them on.
-    live: Option<MultiProgress>,
-    lines: BTreeMap<usize, ProgressBar>,
+    live: Option<LiveLines>,
+    begun: BTreeSet<StepId>,
+    done: BTreeSet<StepId>,
     pulls: PullLines,
 }
 
 impl<'a> View<'a> {
     fn new(ui: &'a Ui, plan: &'a Plan) -> Self {
-        let is_live = std::io::stderr().is_terminal() && !ui.is_quiet();
+        let has_step: BTreeSet<usize> = plan.steps.iter().map(|step| step.change).collect();
+        let names: Vec<String> = has_step
+            .iter()
+            .map(|change| name_of(&plan.changes[*change].resource))
+            .collect();
+        let live = || LiveLines::new(ui, look(ui).unicode, names.iter().map(String::as_str));
         Self {
             ui,
             plan,
-            live: is_live.then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr())),
-            lines: BTreeMap::new(),
+            live: ui.is_live().then(live),
+            begun: BTreeSet::new(),
+            done: BTreeSet::new(),
             pulls: PullLines::default(),
         }
     }
@@ -50,11 +57,11 @@ impl<'a> View<'a> {
     fn take(&mut self, event: &ApplyProgress) {
         match event {
             ApplyProgress::Started { step } => {
-                let (change, words) = (self.change_of(*step), doing(self.action(*step)));
-                self.tell_live(change, words.to_owned());
+                self.begun.insert(*step);
+                self.tell_live(self.change_of(*step), doing(self.action(*step)).to_owned());
             }
             ApplyProgress::Waiting { step, seen } => {
-                let words = format!("{}: {seen}", doing(self.action(*step)));
+                let words = waiting(self.action(*step), seen);
                 self.tell_live(self.change_of(*step), words);
             }
             ApplyProgress::Pulling { step, pull, .. } => {
@@ -76,80 +83,99 @@ impl<'a> View<'a> {
             ApplyProgress::Done { step, took } => self.done(*step, *took),
             ApplyProgress::Failed { step, message } => {
                 let words = match &self.live {
-                    Some(_) => format!("failed: {message}"),
+                    Some(_) => message,
                     // Said at length at the end, where it is not lost among other lines.
-                    None => "failed".to_owned(),
+                    None => "failed",
                 };
-                self.tell(self.change_of(*step), &words, true);
+                self.end(self.change_of(*step), End::Failed, words);
             }
             ApplyProgress::Undoing { change } => {
                 self.tell(*change, "what was begun is taken back", false);
             }
+            ApplyProgress::Undone { change, failures } if failures.is_empty() => {
+                self.end(*change, End::Back, "is as it was before");
+            }
             ApplyProgress::Undone { change, failures } => {
-                let words = if failures.is_empty() {
-                    "is as it was before".to_owned()
-                } else {
-                    format!("could not be put back whole: {}", failures.join("; "))
-                };
-                self.tell(*change, &words, true);
+                let words = format!("could not be put back whole: {}", failures.join("; "));
+                self.end(*change, End::Failed, &words);
             }
         }
     }
 
     fn done(&mut self, step: StepId, took: Duration) {
+        self.done.insert(step);
         let change = self.change_of(step);
-        let Some(words) = done(self.action(step)) else {
-            // Plain lines said "started"; the live line must not go on saying that it is waited for.
-            if matches!(self.action(step), Action::Await { .. }) {
-                self.tell_live(change, "running".to_owned());
+        if self.live.is_some() {
+            let mut own = self.plan.steps.iter().filter(|it| it.change == change);
+            if own.all(|it| self.done.contains(&it.id)) {
+                self.end(change, End::Well, &reached(self.plan, change));
+            } else if let Some(others) = self.waits_for(change) {
+                self.tell_live(change, format!("waits for {others}"));
             }
+            return;
+        }
+        let Some(words) = done(self.action(step)) else {
             return;
         };
         let is_wait = matches!(self.action(step), Action::Await { .. });
-        let words = if is_wait && took >= TICK {
+        let words = if is_wait && took >= LONG {
             format!("{words}  {:.1} s", took.as_secs_f64())
         } else {
             words
         };
-        let last = self.plan.steps.iter().rev().find(|it| it.change == change);
-        let is_last = last.is_some_and(|it| it.id == step);
-        self.tell(change, &words, is_last);
+        self.tell(change, &words, false);
     }
 
-    /// Says something about a resource: in its live line, which ends with its last word, or in a line of its own.
-    fn tell(&mut self, change: usize, words: &str, is_last: bool) {
+    /// Returns what a change waits for of which nothing is at work at the moment.
+    fn waits_for(&self, change: usize) -> Option<String> {
+        let own = self.plan.steps.iter().filter(|step| step.change == change);
+        let mut open = own.filter(|step| !self.done.contains(&step.id));
+        if open.clone().any(|step| self.begun.contains(&step.id)) {
+            return None;
+        }
+        let needs = open.next()?.needs.iter();
+        let others: BTreeSet<usize> = needs
+            .filter(|need| !self.done.contains(need))
+            .map(|need| self.change_of(*need))
+            .filter(|other| *other != change)
+            .collect();
+        let names: Vec<String> = others.iter().map(|other| self.name(*other)).collect();
+        (!names.is_empty()).then(|| names.join(", "))
+    }
+
+    /// Says something about a resource: in its live line, or in a line of its own. `_is_last` says that it is at its end.
+    fn tell(&mut self, change: usize, words: &str, _is_last: bool) {
         if self.live.is_none() {
             let name = self.name(change);
             self.ui.words(format!("{name}  {words}"));
             return;
         }
         self.tell_live(change, words.to_owned());
-        if let Some(line) = self.lines.get(&change).filter(|_| is_last) {
-            line.abandon();
+    }
+
+    /// Says how something came to its end.
+    fn end(&mut self, change: usize, end: End, words: &str) {
+        let name = self.name(change);
+        match &mut self.live {
+            Some(live) => live.end(change, &name, end, words),
+            None => self.tell(change, words, true),
         }
     }
 
     fn tell_live(&mut self, change: usize, words: String) {
-        let Some(live) = &self.live else {
-            return;
-        };
         let name = self.name(change);
-        let line = self.lines.entry(change).or_insert_with(|| {
-            let line = live.add(ProgressBar::new_spinner());
-            line.set_style(
-                ProgressStyle::with_template("{spinner} {prefix:<24} {wide_msg} {elapsed}")
-                    .unwrap_or_else(|_| ProgressStyle::default_spinner()),
-            );
-            line.set_prefix(name);
-            line.enable_steady_tick(TICK);
-            line
-        });
-        line.set_message(words);
+        if let Some(live) = &mut self.live {
+            live.say(change, &name, &words);
+        }
     }
 
-    fn finish(&self) {
-        for line in self.lines.values().filter(|line| !line.is_finished()) {
-            line.abandon();
+    fn finish(&mut self) {
+        let open = self.live.as_ref().map(LiveLines::at_work);
+        for change in open.into_iter().flatten() {
+            self.end(change, End::GivenUp, "not finished");
+        }
+        if let Some(live) = &self.live {
+            live.close();
         }
     }
 
@@ -176,6 +202,53 @@ pub(crate) fn name_of(resource: &Resource) -> String {
         Resource::Socket(name) => format!("socket {name}"),
         Resource::Image(name) => format!("image {name}"),
         Resource::Orphan(_, name) => name.clone(),
+    }
+}
+
+/// Returns what a wait sees at the moment.
+fn waiting(action: &Action, seen: &str) -> String {
+    match action {
+        Action::Await {
+            condition: Condition::Healthy,
+            ..
+        } if seen == "starting" => "starting (health)".to_owned(),
+        Action::Await {
+            condition: Condition::Completed,
+            ..
+        } if seen == "running" => "running, to its end".to_owned(),
+        _ => seen.to_owned(),
+    }
+}
+
+/// Returns what became of a change that came to its end well.
+fn reached(plan: &Plan, change: usize) -> String {
+    let is_service = matches!(plan.changes[change].resource, Resource::Service(..));
+    let own = plan.steps.iter().filter(|step| step.change == change);
+    let gate = own.clone().rev().find_map(|step| match &step.action {
+        Action::Await { .. } => done(&step.action),
+        _ => None,
+    });
+    let word = match plan.changes[change].verdict {
+        Verdict::Create | Verdict::Start if is_service => "started",
+        Verdict::Recreate => "replaced",
+        Verdict::Restart => "restarted",
+        Verdict::Reload => "reloaded",
+        Verdict::Update if is_service => "updated",
+        Verdict::Remove => "removed",
+        Verdict::Nothing
+        | Verdict::Unknown
+        | Verdict::Create
+        | Verdict::Start
+        | Verdict::Update => {
+            let words = own.filter_map(|step| done(&step.action));
+            return words.last().unwrap_or_default();
+        }
+    };
+    match gate {
+        // Whoever is well was started.
+        Some(gate) if word == "started" => gate,
+        Some(gate) => format!("{word}, {gate}"),
+        None => word.to_owned(),
     }
 }
 
@@ -207,9 +280,9 @@ fn doing(action: &Action) -> &'static str {
         Action::RenameContainer { .. } => "renaming",
         Action::UpdateContainer { .. } => "updating",
         Action::Await { condition, .. } => match condition {
-            Condition::Started => "waiting until it runs",
-            Condition::Healthy => "waiting until it is healthy",
-            Condition::Completed => "waiting until it completes",
+            Condition::Started => "starting",
+            Condition::Healthy => "starting (health)",
+            Condition::Completed => "running, to its end",
         },
         Action::FixSocket(_) => "setting rights",
     }
@@ -251,4 +324,31 @@ fn done(action: &Action) -> Option<String> {
         Action::CopyFiles { .. } | Action::RenameContainer { .. } => return None,
     };
     Some(word.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::ContainerRef;
+
+    #[test]
+    fn a_wait_says_what_it_sees() {
+        let wait = |condition| Action::Await {
+            container: ContainerRef::Name("web".to_owned()),
+            condition,
+            timeout: Duration::from_secs(1),
+        };
+        for (condition, seen, words) in [
+            (Condition::Healthy, "starting", "starting (health)"),
+            (
+                Condition::Healthy,
+                "restarting, exited with code 1",
+                "restarting, exited with code 1",
+            ),
+            (Condition::Completed, "running", "running, to its end"),
+            (Condition::Started, "created", "created"),
+        ] {
+            assert_eq!(waiting(&wait(condition), seen), words);
+        }
+    }
 }

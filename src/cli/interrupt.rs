@@ -37,7 +37,10 @@ impl Interrupt {
                 match stage {
                     0 => stages.gently.cancel(),
                     1 => stages.now.cancel(),
-                    _ => std::process::exit(ExitCode::Interrupted.number().into()),
+                    _ => {
+                        ui.end_live();
+                        std::process::exit(ExitCode::Interrupted.number().into())
+                    }
                 }
                 if let Some(words) = words.get(stage).filter(|words| !words.is_empty()) {
                     ui.loud(words);

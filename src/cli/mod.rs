@@ -8,6 +8,7 @@
     reason = "commands know where and when they run"
 )]
 
+mod apply_live;
 mod apply_view;
 mod args;
 mod command;

@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
+use indicatif::{MultiProgress, ProgressDrawTarget};
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
 /// When to colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -27,6 +30,16 @@ pub struct Ui {
     verbose: u8,
     /// `COLUMNS` of the environment, which wins over the terminal.
     columns: Option<usize>,
+    /// What is drawn and redrawn on stderr at the moment; other words go above it.
+    live: Arc<Mutex<Option<Live>>>,
+}
+
+/// An area that is redrawn in place.
+#[derive(Debug)]
+struct Live {
+    area: MultiProgress,
+    /// How the terminal was set before.
+    before: Option<Termios>,
 }
 
 /// The style of what went wrong.
@@ -72,6 +85,7 @@ impl Ui {
             columns: environment
                 .get("COLUMNS")
                 .and_then(|text| text.parse().ok()),
+            live: Arc::default(),
         }
     }
 
@@ -80,8 +94,10 @@ impl Ui {
     /// # Errors
     /// When nobody reads any more, or the disk is full.
     pub fn data(&self, text: impl AsRef<str>) -> io::Result<()> {
-        let mut stream = AutoStream::new(io::stdout().lock(), self.stdout);
-        write_line(&mut stream, text.as_ref())
+        self.above_live(|| {
+            let mut stream = AutoStream::new(io::stdout().lock(), self.stdout);
+            write_line(&mut stream, text.as_ref())
+        })
     }
 
     /// Writes a piece of output to stdout as it is, without an end of line.
@@ -108,8 +124,46 @@ impl Ui {
 
     /// Writes words to stderr that `--quiet` does not silence: what went wrong.
     pub fn loud(&self, text: impl AsRef<str>) {
-        let mut stream = AutoStream::new(io::stderr().lock(), self.stderr);
-        write_line(&mut stream, text.as_ref()).ok();
+        self.above_live(|| {
+            let mut stream = AutoStream::new(io::stderr().lock(), self.stderr);
+            write_line(&mut stream, text.as_ref()).ok();
+        });
+    }
+
+    /// Begins an area on stderr that is redrawn in place, below all other words.
+    pub(crate) fn begin_live(&self) -> MultiProgress {
+        let area = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
+        let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        *live = Some(Live {
+            area: area.clone(),
+            before: hide_control_characters(),
+        });
+        area
+    }
+
+    /// Ends the live area.
+    pub(crate) fn end_live(&self) {
+        let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = live.take().and_then(|live| live.before);
+        if let Some(before) = before.filter(|_| is_in_front()) {
+            // A terminal that is gone needs nothing.
+            tcsetattr(io::stdin(), OptionalActions::Now, &before).ok();
+        }
+    }
+
+    fn above_live<T>(&self, write: impl FnOnce() -> T) -> T {
+        let live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        match live.as_ref() {
+            Some(live) => live.area.suspend(write),
+            None => write(),
+        }
+    }
+
+    /// Returns the width of the live area.
+    pub(crate) fn live_width(&self) -> usize {
+        let terminal = rustix::termios::tcgetwinsize(io::stderr()).ok();
+        let columns = terminal.map(|size| usize::from(size.ws_col));
+        columns.filter(|columns| *columns > 0).unwrap_or(80)
     }
 
     /// Asks on the terminal and returns the answer; `None` where nobody can be asked.
@@ -162,6 +216,24 @@ impl Ui {
             .or_else(|| terminal().map(|size| usize::from(size.ws_col)))
             .filter(|width| *width > 0)
     }
+}
+
+/// Returns whether the terminal is ours to set: it would stop a process in the background that tried.
+fn is_in_front() -> bool {
+    let ours = rustix::process::getpgrp();
+    rustix::termios::tcgetpgrp(io::stdin()).is_ok_and(|front| front == ours)
+}
+
+/// Lets the terminal show no `^C` where it is typed, which would be in the middle of what is redrawn; returns how it was set before.
+fn hide_control_characters() -> Option<Termios> {
+    if !is_in_front() {
+        return None;
+    }
+    let before = tcgetattr(io::stdin()).ok()?;
+    let mut quiet = before.clone();
+    quiet.local_modes.remove(LocalModes::ECHOCTL);
+    tcsetattr(io::stdin(), OptionalActions::Now, &quiet).ok()?;
+    Some(before)
 }
 
 fn is_set(environment: &BTreeMap<String, String>, name: &str) -> bool {
