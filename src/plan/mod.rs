@@ -6,6 +6,7 @@
 mod action;
 mod away;
 mod check;
+mod columns;
 mod compare;
 mod diff;
 mod down;

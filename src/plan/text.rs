@@ -1,14 +1,16 @@
 //! The plan as text, for people and tests alike.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
+use similar::TextDiff;
 use unicode_width::UnicodeWidthStr;
 
 use crate::key_path;
 use crate::model::ServiceName;
 
 use super::away::away;
+use super::columns::{beside, cut, table, whole_or_cut, wrapped};
 use super::reason_text::{remark, why};
 use super::{
     Action, Change, FieldChange, Note, OrphanKind, Plan, Reason, Resource, Shown, TextOptions,
@@ -27,30 +29,36 @@ pub fn text(plan: &Plan, options: &TextOptions<'_>) -> String {
     let (short, long): (Vec<&Change>, Vec<&Change>) = differs
         .iter()
         .partition(|change| change.fields.is_empty() && is_simple(change));
-    let rows: Vec<Vec<String>> = short.iter().map(|change| row(change)).collect();
+    let rows: Vec<Vec<String>> = short.iter().map(|change| row(change, options)).collect();
     if !rows.is_empty() {
         out.push('\n');
-        out.push_str(&table(&rows));
+        out.push_str(&table(&rows, options));
     }
     for change in &long {
         out.push('\n');
         block(&mut out, change, options);
+    }
+    if let Some(rest) = rest(plan).filter(|_| !differs.is_empty() && !options.verbose) {
+        let _ = write!(out, "\n    {rest}\n");
     }
     if options.verbose {
         let same = plan
             .changes
             .iter()
             .filter(|change| change.verdict == Verdict::Nothing);
-        let rows: Vec<Vec<String>> = same.map(row).collect();
+        let rows: Vec<Vec<String>> = same.map(|change| row(change, options)).collect();
         if !rows.is_empty() {
-            let _ = write!(out, "\n{}", table(&rows));
+            let _ = write!(out, "\n{}", table(&rows, options));
         }
     }
     let remarks = remarks(plan, options);
     if !remarks.is_empty() {
         let _ = write!(out, "\n{remarks}");
     }
-    let _ = write!(out, "\n{}", summary(plan));
+    let summary = summary(plan);
+    if !summary.is_empty() {
+        let _ = write!(out, "\n{summary}");
+    }
     out
 }
 
@@ -105,6 +113,51 @@ fn heading(plan: &Plan) -> String {
     }
     text.push('\n');
     text
+}
+
+/// Returns what is as it should be, such as `8 services, 1 network and 3 volumes are as they should be`.
+fn rest(plan: &Plan) -> Option<String> {
+    let mut counts: [(&str, BTreeSet<String>); 4] =
+        ["service", "network", "volume", "socket"].map(|kind| (kind, BTreeSet::new()));
+    let mut differ = BTreeSet::new();
+    for change in &plan.changes {
+        let (kind, name) = match &change.resource {
+            Resource::Service(name, _) => ("service", name.to_string()),
+            Resource::Network(name) => ("network", name.to_string()),
+            Resource::Volume(name) => ("volume", name.to_string()),
+            Resource::Socket(name) => ("socket", name.to_string()),
+            Resource::Image(_) | Resource::Orphan(..) => continue,
+        };
+        if change.verdict != Verdict::Nothing {
+            differ.insert((kind, name));
+        } else if let Some((_, names)) = counts.iter_mut().find(|(it, _)| *it == kind) {
+            names.insert(name);
+        }
+    }
+    let mut parts = Vec::new();
+    let mut number = 0;
+    for (kind, names) in &counts {
+        let same = names
+            .iter()
+            .filter(|name| !differ.contains(&(*kind, (*name).clone())));
+        let same = same.count();
+        number += same;
+        if same > 0 {
+            parts.push(count(same, kind));
+        }
+    }
+    let last = parts.pop()?;
+    let list = if parts.is_empty() {
+        last
+    } else {
+        format!("{} and {last}", parts.join(", "))
+    };
+    let verb = if number == 1 {
+        "is as it"
+    } else {
+        "are as they"
+    };
+    Some(format!("{list} {verb} should be"))
 }
 
 /// Returns what there is beside services, such as `1 network, 3 volumes`.
@@ -183,7 +236,7 @@ fn orphan_word(kind: OrphanKind) -> &'static str {
     }
 }
 
-fn row(change: &Change) -> Vec<String> {
+fn row(change: &Change, options: &TextOptions<'_>) -> Vec<String> {
     let (kind, name) = kind_and_name(&change.resource);
     let summary = &change.summary;
     let ports: Vec<String> = summary
@@ -206,39 +259,10 @@ fn row(change: &Change) -> Vec<String> {
         kind.to_owned(),
         name,
         verdict(change).to_owned(),
-        summary.what.clone(),
+        whole_or_cut(&summary.what, options.width * 2 / 5, options),
         ports.join(" "),
         after.join(", "),
     ]
-}
-
-/// Returns rows as columns, each as wide as its widest cell; columns that are empty everywhere are left out.
-fn table(rows: &[Vec<String>]) -> String {
-    let columns = rows.first().map_or(0, Vec::len);
-    let width = |column: usize| {
-        rows.iter()
-            .map(|row| row[column].width())
-            .max()
-            .unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..columns).map(width).collect();
-    let mut out = String::new();
-    for row in rows {
-        let mut line = String::new();
-        for (column, cell) in row.iter().enumerate() {
-            let least = if column == 0 { 3 } else { 0 };
-            let width = widths[column].max(least);
-            if width == 0 {
-                continue;
-            }
-            line.push_str(cell);
-            let gap = if column == 0 { 1 } else { 2 };
-            line.push_str(&" ".repeat(width - cell.width() + gap));
-        }
-        out.push_str(line.trim_end());
-        out.push('\n');
-    }
-    out
 }
 
 fn block(out: &mut String, change: &Change, options: &TextOptions<'_>) {
@@ -263,14 +287,31 @@ fn block(out: &mut String, change: &Change, options: &TextOptions<'_>) {
         .filter(|it| !is_shown(it))
         .filter_map(why)
     {
-        let _ = writeln!(out, "    why   {reason}");
+        let _ = writeln!(out, "{}", wrapped("    why", &reason, options.width));
     }
 }
 
+/// Both values of a field get at least so many columns.
+const LEAST_VALUES: usize = 30;
+
 fn field_line(out: &mut String, change: &Change, field: &FieldChange, options: &TextOptions<'_>) {
-    let place = (options.place)(&change.resource, &field.path).unwrap_or_default();
+    let mut place = (options.place)(&change.resource, &field.path).unwrap_or_default();
     let path = field.path.to_string();
     let head = format!("    {path:<30} ");
+    let is_long = head.width() + place.width() + LEAST_VALUES > options.width;
+    let head = if is_long {
+        // The values get a line of their own.
+        let path = whole_or_cut(
+            &path,
+            options.width.saturating_sub(place.width() + 8),
+            options,
+        );
+        let _ = writeln!(out, "{}", beside(format!("    {path}"), &place, options));
+        place.clear();
+        " ".repeat(8)
+    } else {
+        head
+    };
     let room = options.width.saturating_sub(
         head.width()
             + 3
@@ -280,6 +321,27 @@ fn field_line(out: &mut String, change: &Change, field: &FieldChange, options: &
                 place.width() + 2
             },
     );
+    if options.verbose
+        && let (Some(Shown::Plain(old)), Some(Shown::Plain(new))) = (&field.old, &field.new)
+        && (old.contains('\n') || new.contains('\n'))
+    {
+        let _ = writeln!(
+            out,
+            "{}",
+            beside(head.trim_end().to_owned(), &place, options)
+        );
+        let diff = TextDiff::from_lines(old, new);
+        for line in diff
+            .unified_diff()
+            .context_radius(2)
+            .missing_newline_hint(false)
+            .to_string()
+            .lines()
+        {
+            let _ = writeln!(out, "      {line}");
+        }
+        return;
+    }
     let is_secret = |side: &Option<Shown>| matches!(side, Some(Shown::Secret));
     let values = if is_secret(&field.old) && is_secret(&field.new) {
         "differs (secret)".to_owned()
@@ -304,16 +366,6 @@ fn field_line(out: &mut String, change: &Change, field: &FieldChange, options: &
     let _ = writeln!(out, "{}", beside(line, &place, options));
 }
 
-/// Returns a line with something at its right end.
-fn beside(mut line: String, right: &str, options: &TextOptions<'_>) -> String {
-    if !right.is_empty() {
-        let room = options.width.saturating_sub(line.width() + right.width());
-        line.push_str(&" ".repeat(room.max(2)));
-        line.push_str(right);
-    }
-    line
-}
-
 /// Returns a text in quotes; numbers, sizes and flags stand for themselves.
 fn quoted(text: &str) -> String {
     let is_bare = text.starts_with(|c: char| c.is_ascii_digit() || c == '-')
@@ -327,21 +379,6 @@ fn quoted(text: &str) -> String {
     }
 }
 
-/// Cuts a text in the middle, so that it takes at most `room` columns.
-fn cut(text: &str, room: usize) -> String {
-    let room = room.max(12);
-    if text.width() <= room {
-        return text.to_owned();
-    }
-    let half = (room - 1) / 2;
-    let characters: Vec<char> = text.chars().collect();
-    let head: String = characters.iter().take(half).collect();
-    let tail: String = characters[characters.len().saturating_sub(half)..]
-        .iter()
-        .collect();
-    format!("{head}…{tail}")
-}
-
 /// Returns the lines between the changes and the last line: pulls, sockets, what is left out, what is away, the order.
 fn remarks(plan: &Plan, options: &TextOptions<'_>) -> String {
     let mut lines: Vec<(&str, String)> = Vec::new();
@@ -350,7 +387,11 @@ fn remarks(plan: &Plan, options: &TextOptions<'_>) -> String {
             lines.push((label, images.join(", ")));
         }
     }
-    lines.extend(plan.notes.iter().map(|note| note_line(note, options)));
+    let notes = plan
+        .notes
+        .iter()
+        .filter(|note| is_worth_telling(note, plan, options));
+    lines.extend(notes.map(|note| note_line(note, options)));
     lines.extend(away(plan));
     for (index, wave) in waves(plan).into_iter().enumerate() {
         let label = if index == 0 { "Order" } else { "" };
@@ -382,26 +423,20 @@ fn images(plan: &Plan) -> [(&'static str, Vec<String>); 3] {
     [("To pull", pulled), ("To build", built), ("To tag", tagged)]
 }
 
-/// Breaks a line at spaces, with what follows below its first word.
-fn wrapped(label: &str, line: &str, width: usize) -> String {
-    let indent = 10.max(label.width() + 2);
-    let mut out = format!("{label:<indent$}");
-    let mut column = indent;
-    for (index, word) in line.split(' ').enumerate() {
-        if index > 0 {
-            if column + 1 + word.width() > width.max(40) {
-                out.push('\n');
-                out.push_str(&" ".repeat(indent));
-                column = indent;
-            } else {
-                out.push(' ');
-                column += 1;
-            }
-        }
-        out.push_str(word);
-        column += word.width();
+/// Returns whether a note tells something: where nothing is to be done, what is as it should be is not gone through once more, and what
+/// could not be seen has its own entry already where it is one of the stack's.
+fn is_worth_telling(note: &Note, plan: &Plan, options: &TextOptions<'_>) -> bool {
+    if matches!(note, Note::Unseen { .. }) {
+        return !plan.changes.iter().any(|change| {
+            let mut reasons = change.reasons.iter();
+            reasons.any(|it| matches!((it, note), (Reason::Unseen { why }, Note::Unseen { why: own, .. }) if why == own))
+        });
     }
-    out
+    let is_quiet = matches!(
+        note,
+        Note::LeftOut { running: false, .. } | Note::SocketGrant { .. } | Note::SocketAbsent { .. }
+    );
+    !(is_quiet && plan.is_empty() && !options.verbose)
 }
 
 fn names(services: &[ServiceName]) -> String {
@@ -595,10 +630,22 @@ fn starts(steps: &[super::Step], id: super::StepId) -> bool {
     )
 }
 
+/// Returns the names of what could not be seen and is left alone.
+fn unseen(plan: &Plan) -> String {
+    let unknown = plan.changes.iter();
+    let unknown = unknown.filter(|change| change.verdict == Verdict::Unknown);
+    let names: Vec<String> = unknown.map(|it| kind_and_name(&it.resource).1).collect();
+    names.join(", ")
+}
+
 /// Returns the last line: what happens, and whether data is lost.
 fn summary(plan: &Plan) -> String {
     if plan.is_empty() {
-        return "Plan: nothing to do.\n".to_owned();
+        // The first line has said it, or what is blocked or unknown says why.
+        return match unseen(plan) {
+            names if names.is_empty() => String::new(),
+            names => format!("Plan: no step for {names}. Look again with: stackgen plan\n"),
+        };
     }
     if !plan.has_changes() {
         let waits = plan.steps.iter().map(|step| &plan.changes[step.change]);
@@ -651,5 +698,9 @@ fn summary(plan: &Plan) -> String {
         (true, true) => "No data is lost.".to_owned(),
         (true, false) => "Nothing is interrupted, no data is lost.".to_owned(),
     };
-    format!("Plan: {parts}. {cost}\n")
+    let unseen = match unseen(plan) {
+        names if names.is_empty() => String::new(),
+        names => format!(" No step for {names}."),
+    };
+    format!("Plan: {parts}. {cost}{unseen}\n")
 }

@@ -81,6 +81,8 @@ async fn what_somebody_changed_is_said_to_be_changed_by_hand() {
         networks.default               attached → "attached as proxy, www"
         networks.debug-net             attached → (none)
 
+        1 service and 1 network are as they should be
+
     Plan: 2 to update. Nothing is interrupted, no data is lost.
     "#);
 }
@@ -107,6 +109,8 @@ async fn states_and_names_are_fields_with_what_they_will_be() {
         container_name                 "mine" → "app-proxy-1"
         why   it is called mine, left from an interrupted replacement or renamed by hand
 
+        1 network is as it should be
+
     Plan: 2 to start, 1 to update. Nothing is interrupted, no data is lost.
     "#);
 }
@@ -128,6 +132,8 @@ async fn a_file_is_told_by_its_path_with_what_it_takes_and_who_is_away() {
     ~   service proxy: reload                                                           its file changed
         volumes."/etc/proxy.conf"      ./proxy.conf changed
         why   `proxy -s reload` is run in it, and its process runs on
+
+        1 service and 1 network are as they should be
 
     Tasks     dags.load.fill needs api
     Tasks     dags.load.read needs api
@@ -161,6 +167,8 @@ async fn a_dependant_says_whom_it_follows() {
 
     ^   service api: restart
         why   db is replaced
+
+        1 service and 1 network are as they should be
 
     Tasks     dags.load.fill needs api
     Tasks     dags.load.read needs api
