@@ -60,7 +60,8 @@ impl Site {
     }
 }
 
-fn folder() -> Folder {
+/// Returns an empty folder from which the engine is reached.
+pub(crate) fn folder() -> Folder {
     let host = std::env::var("DOCKER_HOST");
     let host = host.unwrap_or_else(|_| "unix:///var/run/docker.sock".to_owned());
     Folder::empty().set("DOCKER_HOST", &host)

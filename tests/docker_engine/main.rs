@@ -6,6 +6,7 @@
     reason = "tests wait, look at the clock and end with a panic"
 )]
 
+mod adoption;
 mod applies;
 mod binary;
 mod drift;
