@@ -240,8 +240,8 @@ fn reached(plan: &Plan, change: usize) -> String {
         | Verdict::Create
         | Verdict::Start
         | Verdict::Update => {
-            let words = own.filter_map(|step| done(&step.action));
-            return words.last().unwrap_or_default();
+            let mut words = own.rev().filter_map(|step| done(&step.action));
+            return words.next().unwrap_or_default();
         }
     };
     match gate {

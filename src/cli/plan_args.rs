@@ -54,8 +54,55 @@ impl PlanArgs {
         }
     }
 
+    /// Returns the command that applies what these flags and words plan.
+    pub(crate) fn apply_command(&self, services: &[String]) -> String {
+        let flags = [
+            (self.prune, "--prune"),
+            (self.no_deps, "--no-deps"),
+            (self.adopt, "--adopt"),
+            (self.force_recreate, "--force-recreate"),
+            (self.no_wait, "--no-wait"),
+        ];
+        let flags = flags.into_iter().filter(|(is_given, _)| *is_given);
+        let mut words = vec!["stackgen apply".to_owned()];
+        words.extend(services.iter().cloned());
+        words.extend(flags.map(|(_, flag)| flag.to_owned()));
+        if self.timeout != GATE_TIMEOUT.as_secs() {
+            words.push(format!("--timeout {}", self.timeout));
+        }
+        words.extend(self.stop_timeout.map(|seconds| format!("-t {seconds}")));
+        words.join(" ")
+    }
+
     /// Returns whether any flag was given that makes a plan another one.
     pub(crate) fn is_any_given(&self) -> bool {
         self.options(Vec::new()) != PlanOptions::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        services: Vec<String>,
+        #[command(flatten)]
+        plan: PlanArgs,
+    }
+
+    #[test]
+    fn the_command_that_applies_a_plan_says_all_that_made_it() {
+        for line in [
+            "stackgen apply",
+            "stackgen apply web db --prune --no-deps --adopt --force-recreate --no-wait --timeout 9 -t 3",
+        ] {
+            let words = line.split(' ').skip(1);
+            // The first word stands for the program's name.
+            let parsed = Line::parse_from(words);
+            assert_eq!(parsed.plan.apply_command(&parsed.services), line);
+        }
     }
 }

@@ -26,6 +26,7 @@ mod ports;
 mod protocol;
 mod rare;
 mod reason_text;
+mod rest;
 mod retag;
 mod saved;
 mod slots;

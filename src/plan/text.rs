@@ -12,6 +12,7 @@ use crate::model::ServiceName;
 use super::away::away;
 use super::columns::{beside, cut, table, whole_or_cut, wrapped};
 use super::reason_text::{remark, why};
+use super::rest::{images_here, rest};
 use super::{
     Action, Change, FieldChange, Note, OrphanKind, Plan, Reason, Resource, Shown, TextOptions,
     Verdict,
@@ -115,51 +116,6 @@ fn heading(plan: &Plan) -> String {
     text
 }
 
-/// Returns what is as it should be, such as `8 services, 1 network and 3 volumes are as they should be`.
-fn rest(plan: &Plan) -> Option<String> {
-    let mut counts: [(&str, BTreeSet<String>); 4] =
-        ["service", "network", "volume", "socket"].map(|kind| (kind, BTreeSet::new()));
-    let mut differ = BTreeSet::new();
-    for change in &plan.changes {
-        let (kind, name) = match &change.resource {
-            Resource::Service(name, _) => ("service", name.to_string()),
-            Resource::Network(name) => ("network", name.to_string()),
-            Resource::Volume(name) => ("volume", name.to_string()),
-            Resource::Socket(name) => ("socket", name.to_string()),
-            Resource::Image(_) | Resource::Orphan(..) => continue,
-        };
-        if change.verdict != Verdict::Nothing {
-            differ.insert((kind, name));
-        } else if let Some((_, names)) = counts.iter_mut().find(|(it, _)| *it == kind) {
-            names.insert(name);
-        }
-    }
-    let mut parts = Vec::new();
-    let mut number = 0;
-    for (kind, names) in &counts {
-        let same = names
-            .iter()
-            .filter(|name| !differ.contains(&(*kind, (*name).clone())));
-        let same = same.count();
-        number += same;
-        if same > 0 {
-            parts.push(count(same, kind));
-        }
-    }
-    let last = parts.pop()?;
-    let list = if parts.is_empty() {
-        last
-    } else {
-        format!("{} and {last}", parts.join(", "))
-    };
-    let verb = if number == 1 {
-        "is as it"
-    } else {
-        "are as they"
-    };
-    Some(format!("{list} {verb} should be"))
-}
-
 /// Returns what there is beside services, such as `1 network, 3 volumes`.
 fn others(plan: &Plan) -> String {
     let of = |kind: &dyn Fn(&Resource) -> bool, word: &str| {
@@ -181,7 +137,7 @@ fn others(plan: &Plan) -> String {
     .join(", ")
 }
 
-fn count(number: usize, word: &str) -> String {
+pub(super) fn count(number: usize, word: &str) -> String {
     format!("{number} {word}{}", if number == 1 { "" } else { "s" })
 }
 
@@ -382,10 +338,19 @@ fn quoted(text: &str) -> String {
 /// Returns the lines between the changes and the last line: pulls, sockets, what is left out, what is away, the order.
 fn remarks(plan: &Plan, options: &TextOptions<'_>) -> String {
     let mut lines: Vec<(&str, String)> = Vec::new();
-    for (label, images) in images(plan) {
+    let brought = images(plan);
+    let count_here = images_here(plan, &brought);
+    for (label, images) in &brought {
         if !images.is_empty() {
             lines.push((label, images.join(", ")));
         }
+    }
+    if let Some(last) = lines.last_mut() {
+        last.1.push_str(&match count_here {
+            0 => String::new(),
+            1 => "; the other image is here".to_owned(),
+            others => format!("; the other {others} images are here"),
+        });
     }
     let notes = plan
         .notes

@@ -346,3 +346,60 @@ update.reload = ["sh", "-c", "cp /etc/app.conf /tmp/reloaded"]
     site.run(&["plan", "--exit-code"]).ends(0);
     assert_eq!(site.id("web-1"), id);
 }
+
+/// Volumes go by name and consent alone, orphans of the other kinds by `--prune`.
+#[test]
+fn volumes_are_never_pruned_and_go_with_the_stack_only_by_consent() {
+    let Some(site) = Site::new("volumes", "") else {
+        return;
+    };
+    let service = |name: &str, more: &str| {
+        format!(
+            "[services.{name}]\nimage = BUSYBOX\ninit = true\ncommand = [\"sleep\", \"600\"]\n{more}"
+        )
+    };
+    let web = service("web", "volumes = [\"kept:/kept\", \"lost:/lost\"]\n");
+    let old = service("old", "networks = [\"side\"]\nvolumes = [\"left:/left\"]\n");
+    let policy = "[volumes.kept]\n[volumes.lost]\n[policy]\nprevent_destroy = [\"volume:kept\"]\n";
+    site.write(&format!(
+        "{web}{old}[networks.side]\n[volumes.left]\n{policy}"
+    ));
+    site.run(&["apply", "-y"]).ends(0);
+    let exists = |kind: &str, name: &str| {
+        let name = format!("{}_{name}", site.project.name);
+        docker(&[kind, "inspect", &name]).status.success()
+    };
+
+    site.write(&format!("{web}{policy}"));
+    let ran = site.run(&["plan"]).ends(0);
+    let words: Vec<&str> = ran.stdout.split_whitespace().collect();
+    let words = words.join(" ");
+    assert!(words.contains("volumes are never pruned"), "{words}");
+    // Nobody can be asked, and a removal is asked for.
+    site.run(&["apply", "--prune"]).ends(3);
+    assert!(exists("network", "side") && !site.id("old-1").is_empty());
+    let ran = site.run(&["plan", "--prune"]).ends(0);
+    assert!(
+        ran.stderr.contains("stackgen apply --prune"),
+        "{}",
+        ran.stderr
+    );
+    site.run(&["apply", "-y", "--prune"]).ends(0);
+    assert!(!exists("network", "side") && site.id("old-1").is_empty());
+    assert!(exists("volume", "left"));
+
+    let ran = site.run(&["down", "--volumes"]).ends(3);
+    assert!(
+        ran.stdout.contains("lost") && ran.stdout.contains("left"),
+        "{}",
+        ran.stdout
+    );
+    assert!(!site.id("web-1").is_empty());
+    let ran = site.run(&["down", "--volumes", "-y"]).ends(0);
+    assert!(
+        ran.stdout.contains("policy.prevent_destroy"),
+        "{}",
+        ran.stdout
+    );
+    assert!(exists("volume", "kept") && !exists("volume", "lost") && !exists("volume", "left"));
+}

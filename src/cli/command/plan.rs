@@ -54,7 +54,8 @@ pub(crate) async fn run(context: &Context, args: &Args) -> CommandResult {
             as_path(&path.to_string())
         ));
     } else if !args.json && planned.plan.has_changes() && planned.plan.blockers().next().is_none() {
-        context.ui.words("Apply it with: stackgen apply");
+        let command = args.plan.apply_command(&args.services);
+        context.ui.words(format!("Apply it with: {command}"));
     }
     let is_refused = |note: &Note| matches!(note, Note::NotLocked { .. });
     if planned.plan.notes.iter().any(is_refused) {
