@@ -1,6 +1,6 @@
 //! The plan as text, for people and tests alike.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use similar::TextDiff;
