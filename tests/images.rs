@@ -379,11 +379,11 @@ async fn what_is_missing_and_can_be_built_is_built_before_anything_is_touched() 
         calls[..2],
         ["build_image shop-base", "build_image shop-api"]
     );
-    let said = told.iter().filter_map(|event| match event {
+    let mut said = told.iter().filter_map(|event| match event {
         ApplyProgress::Building { image, line, .. } => Some(format!("{image}: {line}")),
         _ => None,
     });
-    assert_eq!(said.last().unwrap(), "shop-api: Built shop-api");
+    assert_eq!(said.next_back().unwrap(), "shop-api: Built shop-api");
     assert!(diff(&engine, &shop, &with_buildx()).await.is_empty());
     let containers = engine.containers();
     assert_eq!(containers["shop-api-1"].config.image.as_str(), "shop-api");

@@ -69,7 +69,7 @@ impl<'a> View<'a> {
                 if self.live.is_some() {
                     self.tell_live(change, pull_words(pull));
                 } else if let Some(words) = self.pulls.words(change, pull) {
-                    self.tell(change, &words, false);
+                    self.tell(change, &words);
                 }
             }
             ApplyProgress::Building { step, line, .. } => {
@@ -77,7 +77,7 @@ impl<'a> View<'a> {
                 if self.live.is_some() {
                     self.tell_live(change, format!("building: {line}"));
                 } else if self.ui.is_verbose() {
-                    self.tell(change, line, false);
+                    self.tell(change, line);
                 }
             }
             ApplyProgress::Done { step, took } => self.done(*step, *took),
@@ -90,7 +90,7 @@ impl<'a> View<'a> {
                 self.end(self.change_of(*step), End::Failed, words);
             }
             ApplyProgress::Undoing { change } => {
-                self.tell(*change, "what was begun is taken back", false);
+                self.tell(*change, "what was begun is taken back");
             }
             ApplyProgress::Undone { change, failures } if failures.is_empty() => {
                 self.end(*change, End::Back, "is as it was before");
@@ -123,7 +123,7 @@ impl<'a> View<'a> {
         } else {
             words
         };
-        self.tell(change, &words, false);
+        self.tell(change, &words);
     }
 
     /// Returns what a change waits for of which nothing is at work at the moment.
@@ -143,8 +143,8 @@ impl<'a> View<'a> {
         (!names.is_empty()).then(|| names.join(", "))
     }
 
-    /// Says something about a resource: in its live line, or in a line of its own. `_is_last` says that it is at its end.
-    fn tell(&mut self, change: usize, words: &str, _is_last: bool) {
+    /// Says something about a resource: in its live line, or in a line of its own.
+    fn tell(&mut self, change: usize, words: &str) {
         if self.live.is_none() {
             let name = self.name(change);
             self.ui.words(format!("{name}  {words}"));
@@ -158,7 +158,7 @@ impl<'a> View<'a> {
         let name = self.name(change);
         match &mut self.live {
             Some(live) => live.end(change, &name, end, words),
-            None => self.tell(change, words, true),
+            None => self.tell(change, words),
         }
     }
 
