@@ -153,6 +153,8 @@ async fn a_tag_that_names_another_image_is_shown_by_field_and_recreates() {
         image                          "web:1 (web:1)" → "web:1 (0123456789ab)"
         why   its tag names another image now
 
+        1 service and 1 network are as they should be
+
     Away      web   until it runs
 
     Plan: 1 to recreate. No data is lost.
@@ -371,7 +373,10 @@ async fn what_is_missing_and_can_be_built_is_built_before_anything_is_touched() 
         ["build shop-base after []", "build shop-api after [0]"]
     );
     let text = plan::text(&plan, &TextOptions::default());
-    assert!(text.contains("To build  shop-base, shop-api\n"), "{text}");
+    assert!(
+        text.contains("To build  shop-base, shop-api; the other image is here\n"),
+        "{text}"
+    );
     let (report, told) = perform(&engine, &plan).await;
     assert!(report.is_success(), "{report:#?}");
     let calls = engine.calls();
@@ -539,6 +544,8 @@ async fn a_lock_brings_back_what_a_tag_was_and_containers_keep_their_tag() {
     -/+ service db: recreate
         image                          "db:1 (db:1)" → "db:1 (0123456789ab)"
         why   stack.lock pins another image than its tag names
+
+        1 service and 1 network are as they should be
 
     To pull   db@sha256:0123456789abcdef0123456789abcdef
     To tag    db:1 as 0123456789ab, as it is locked

@@ -57,8 +57,16 @@ pub(super) fn images_here(plan: &Plan, brought: &[(&str, Vec<String>)]) -> usize
         is_service && matches!(change.verdict, Verdict::Create | Verdict::Recreate)
     });
     let images: BTreeSet<&String> = made.map(|change| &change.summary.what).collect();
-    let here = images
-        .into_iter()
-        .filter(|image| !brought.iter().any(|(_, it)| it.contains(image)));
+    let here = images.into_iter().filter(|image| {
+        !brought
+            .iter()
+            .any(|(_, it)| it.iter().any(|it| names(it, image)))
+    });
     here.count()
+}
+
+/// Returns whether what is brought is this image; one that gets a tag has more words behind it.
+fn names(brought: &str, image: &str) -> bool {
+    let rest = brought.strip_prefix(image);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
 }
