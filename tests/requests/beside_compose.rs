@@ -178,7 +178,7 @@ fn id_of(name: &str) -> String {
 }
 
 /// What people type: `ps`, `logs`, `exec`, `stop`, `start`.
-fn commands_work(scene: &Scene, peer: &PathBuf) {
+fn commands_work(scene: &Scene, peer: &std::path::Path) {
     let services = |words: &[&str]| -> BTreeSet<String> {
         let list = scene.run_compose(peer, words);
         list.lines().map(|line| line.trim().to_owned()).collect()

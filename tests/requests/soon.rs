@@ -8,8 +8,8 @@ use crate::scene::Scene;
 /// Pairs of a service and the one that waits for it, some for its health and some for its end. The checks come at different moments.
 fn pairs() -> String {
     let mut text = "[stack]\nname = \"NAME\"\n[defaults.service]\nimage = \"busybox:1.36\"\ninit = true\ncommand = [\"sleep\", \"600\"]\n".to_owned();
-    for number in 0..6 {
-        let (first, condition) = if number % 2 == 0 {
+    for number in 0..6_u32 {
+        let (first, condition) = if number.is_multiple_of(2) {
             let interval = 700 + 100 * number;
             let check = format!(
                 "healthcheck = {{ test = [\"CMD\", \"true\"], interval = \"{interval}ms\" }}\n"
@@ -53,7 +53,7 @@ fn a_dependent_is_started_within_20_ms_of_the_event_that_it_waits_for() {
 fn wait(scene: &Scene, number: usize, sent: &[Request], events: &[&Event]) -> Duration {
     let name = |kind: &str| scene.project.of(&format!("{kind}{number}-1"));
     let (first, second) = (name("first"), name("second"));
-    let action = if number % 2 == 0 {
+    let action = if number.is_multiple_of(2) {
         "health_status: healthy"
     } else {
         "die"
