@@ -41,6 +41,14 @@ const LIMIT: Duration = Duration::from_millis(50);
 
 fn text(size: usize, level: &str) -> String {
     let mut text = "[stack]\nname = \"bench\"\n[networks.front]\n[networks.back]\n".to_owned();
+    text.push_str(
+        r#"[defaults.service]
+networks = ["front", "back"]
+mem_limit = "1g"
+healthcheck = { test = "true" }
+environment = { DB_PASSWORD = "secret" }
+"#,
+    );
     for volume in 0..VOLUMES {
         text.push_str(&format!("[volumes.d{volume}]\n"));
     }
@@ -56,11 +64,8 @@ fn text(size: usize, level: &str) -> String {
         text.push_str(&format!(
             r#"[services.s{index:04}]
 image = "base:{version}"
-networks = ["front", "back"]
-environment = {{ LOG_LEVEL = "{level}", DB_PASSWORD = "secret" }}
+environment = {{ LOG_LEVEL = "{level}" }}
 ports = ["{port}:80"]
-mem_limit = "1g"
-healthcheck = {{ test = "true" }}
 volumes = ["d{version}:/data"]
 depends_on = {{ {after} }}
 "#,
