@@ -522,6 +522,42 @@ async fn who_takes_over_mounts_follows_the_container_that_has_them() {
         _ => None,
     });
     assert_eq!(created.collect::<Vec<_>>(), ["store", "reader"]);
+    // Made before the rename, it would get the mounts of the old one.
+    let place = |is_it: &dyn Fn(&Action) -> bool| {
+        let step = plan.steps.iter().find(|step| is_it(&step.action));
+        step.unwrap().id
+    };
+    let renamed =
+        place(&|it| matches!(it, Action::RenameContainer { to, .. } if to == "shop-store-1"));
+    let reader = place(&|it| {
+        matches!(it, Action::CreateContainer(spec)
+            if spec.service.as_ref().is_some_and(|name| name.as_str() == "reader"))
+    });
+    assert!(plan.steps[reader.0].needs.contains(&renamed));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_container_that_refers_to_another_is_made_after_it() {
+    let text = r#"
+[stack]
+name = "shop"
+
+[services.user]
+image = "base:1"
+network_mode = "service:owner"
+
+[services.owner]
+image = "base:1"
+"#;
+    let plan = plan_of(&FakeEngine::new(), text, &options()).await;
+    let created = |name: &str| {
+        let is_it =
+            |action: &Action| matches!(action, Action::CreateContainer(spec) if spec.name == name);
+        let step = plan.steps.iter().find(|step| is_it(&step.action));
+        step.unwrap()
+    };
+    let owner = created("shop-owner-1").id;
+    assert!(created("shop-user-1").needs.contains(&owner));
 }
 
 #[tokio::test(start_paused = true)]

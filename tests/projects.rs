@@ -304,9 +304,11 @@ fn hashes_are_the_same(peer: &str, compose: ComposeGeneration) {
             let others: Vec<String> = services
                 // What cannot be applied gets no label.
                 .filter(|(name, _)| beyond_engine(stack, name).is_empty())
-                // `config` of 2.40 hashes before it reads env files, and `up` after it.
+                // `config` of 2.40 hashes before it reads env files and label files, and `up` after it.
                 .filter(|(_, service)| {
-                    compose == ComposeGeneration::V5 || service.container.env_file.is_empty()
+                    let names_files = !service.container.env_file.is_empty()
+                        || service.more.contains_key("label_file");
+                    compose == ComposeGeneration::V5 || !names_files
                 })
                 .filter(|(name, service)| {
                     let ours = service_hash(stack, name, service, &host);

@@ -43,7 +43,7 @@ pub(super) fn excerpt(sources: &Sources, at: &Annotation, room: usize) -> Option
         .clamp(from, line.len());
     let is_env = matches!(
         file.role,
-        FileRole::StackEnv | FileRole::ServiceEnv | FileRole::EnvExample
+        FileRole::StackEnv | FileRole::ServiceEnv | FileRole::ServiceFile | FileRole::EnvExample
     );
     let mut hidden = secrets(line, is_env);
     if is_in_secrets(&text[..line_start], line) {

@@ -5,7 +5,7 @@ use crate::model::{
 };
 
 /// Attributes that reach the container.
-const APPLIED: [&str; 10] = [
+const APPLIED: [&str; 11] = [
     "blkio_config",
     "cpu_count",
     "cpu_percent",
@@ -15,6 +15,7 @@ const APPLIED: [&str; 10] = [
     "external_links",
     "gpus",
     "isolation",
+    "label_file",
     "links",
 ];
 

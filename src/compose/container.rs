@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::model::{
     Attachment, ContainerConfig, ContainerOptions, ContainerSpec, Dependency, Endpoint, HealthSpec,
     Healthcheck, ImageReference, Limits, ObservedSocket, PortSpec, Resolved, Restart, Service,
-    ServiceName, SocketName, Stack,
+    ServiceName, SocketName, Stack, seccomp_file,
 };
 
 use super::network::{attach, default_network, namespace};
@@ -231,7 +231,12 @@ fn plain_config(stack: &Stack<Resolved>, options: &ContainerOptions<Resolved>) -
 fn security_options(options: &ContainerOptions<Resolved>) -> impl Iterator<Item = String> + '_ {
     let all = options.security_opt.iter();
     let known = all.filter(|option| *option != rare::OPEN_SYSTEM_PATHS);
-    known.cloned()
+    known.map(
+        |option| match (seccomp_file(option), &options.seccomp_profile) {
+            (Some(_), Some(profile)) => format!("seccomp={profile}"),
+            _ => option.clone(),
+        },
+    )
 }
 
 /// Returns the limits, those of `deploy` first.

@@ -101,6 +101,13 @@ fn digest(definition: &Value) -> String {
     hex(&Sha256::digest(json::text(definition)))
 }
 
+/// Returns the beginning of a digest, enough to tell two texts apart where they are shown.
+pub fn short_digest(bytes: &[u8]) -> String {
+    let mut digest = hex(&Sha256::digest(bytes));
+    digest.truncate(12);
+    digest
+}
+
 /// Writes bytes as lower-case hexadecimal digits.
 pub(super) fn hex(bytes: &[u8]) -> String {
     let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);

@@ -36,6 +36,7 @@ pub fn network_spec(
         enable_ipv6: definition.enable_ipv6,
         labels: object_labels(
             stack,
+            compose,
             definition.labels.into_iter().collect(),
             (labels::NETWORK, network.as_str()),
             hash,
@@ -57,7 +58,11 @@ pub fn network_spec(
 }
 
 /// Returns a volume as it is asked of the engine.
-pub fn volume_spec(stack: &Stack<Resolved>, volume: &VolumeName) -> VolumeSpec {
+pub fn volume_spec(
+    stack: &Stack<Resolved>,
+    volume: &VolumeName,
+    compose: ComposeGeneration,
+) -> VolumeSpec {
     let definition = stack.volumes().get(volume).cloned().unwrap_or_default();
     let hash = volume_hash(stack, volume);
     VolumeSpec {
@@ -66,6 +71,7 @@ pub fn volume_spec(stack: &Stack<Resolved>, volume: &VolumeName) -> VolumeSpec {
         options: definition.driver_opts.into_iter().collect(),
         labels: object_labels(
             stack,
+            compose,
             definition.labels.into_iter().collect(),
             (labels::VOLUME, volume.as_str()),
             hash,
@@ -75,12 +81,12 @@ pub fn volume_spec(stack: &Stack<Resolved>, volume: &VolumeName) -> VolumeSpec {
 
 fn object_labels(
     stack: &Stack<Resolved>,
+    compose: ComposeGeneration,
     mut all: BTreeMap<String, String>,
     (key_label, key): (&str, &str),
     hash: String,
 ) -> BTreeMap<String, String> {
-    // Both generations hash networks and volumes alike; the version is for people.
-    let version = ComposeGeneration::default().version();
+    let version = compose.version();
     for (label, value) in [
         (labels::PROJECT, stack.name().as_str()),
         (key_label, key),

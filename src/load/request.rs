@@ -57,6 +57,7 @@ pub fn load(request: &Request, fill: FillPaths<'_>) -> Result<Sources, LoadError
     loading.read_stack_env(&raw)?;
     loading.raw.push(raw);
     loading.read_service_env(fill)?;
+    loading.read_service_files(fill)?;
     loading.read_templates()?;
     Ok(loading.sources)
 }
@@ -321,6 +322,25 @@ impl Loading {
         }
         Ok(())
     }
+
+    fn read_service_files(&mut self, fill: FillPaths<'_>) -> Result<(), LoadError> {
+        let mut paths = BTreeSet::new();
+        for table in &self.raw {
+            collect_service_files(table, &mut paths);
+        }
+        let (open, mut paths): (BTreeSet<_>, BTreeSet<_>) =
+            paths.into_iter().partition(|path| path.contains('$'));
+        if !open.is_empty() {
+            paths.extend(fill(&self.sources, &open));
+        }
+        for path in paths {
+            let path = self.sources.folder.join(path);
+            let text = self.read.read(&path)?;
+            let shown = self.shown(&path);
+            self.push(shown, FileRole::ServiceFile, text);
+        }
+        Ok(())
+    }
 }
 
 /// Returns the last part of `path` in `folder`.
@@ -353,6 +373,24 @@ fn collect_env_files(table: &Table, found: &mut BTreeSet<String>) {
         match value {
             value if key == "env_file" => collect_paths(value, found),
             Value::Table(inner) => collect_env_files(inner, found),
+            _ => {}
+        }
+    }
+}
+
+/// Collects what any `label_file` key names, and the seccomp profiles that any `security_opt` does.
+fn collect_service_files(table: &Table, found: &mut BTreeSet<String>) {
+    for (key, value) in table {
+        match value {
+            value if key == "label_file" => collect_paths(value, found),
+            value if key == "security_opt" => {
+                let mut options = BTreeSet::new();
+                collect_paths(value, &mut options);
+                let paths = options.iter().filter_map(|it| it.strip_prefix("seccomp="));
+                let paths = paths.filter(|path| !matches!(*path, "unconfined" | "builtin"));
+                found.extend(paths.map(str::to_owned));
+            }
+            Value::Table(inner) => collect_service_files(inner, found),
             _ => {}
         }
     }

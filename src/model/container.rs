@@ -83,6 +83,8 @@ pub struct ContainerOptions<F: Form> {
     pub group_add: Vec<F::Value<String>>,
     /// Security options such as `no-new-privileges:true`.
     pub security_opt: Vec<F::Value<String>>,
+    /// The content of the seccomp profile that `security_opt` names by a file. It is known in the resolved form only.
+    pub seccomp_profile: Option<String>,
     /// Kernel parameters.
     pub sysctls: IndexMap<String, F::Value<String>>,
     /// Limits of the process.
@@ -169,6 +171,7 @@ impl<F: Form> Default for ContainerOptions<F> {
             cap_drop: Vec::new(),
             group_add: Vec::new(),
             security_opt: Vec::new(),
+            seccomp_profile: None,
             sysctls: IndexMap::new(),
             ulimits: IndexMap::new(),
             devices: Vec::new(),
@@ -195,6 +198,13 @@ impl<F: Form> Default for ContainerOptions<F> {
             pull_policy: None,
         }
     }
+}
+
+/// Returns the file that a security option names as seccomp profile, `seccomp=FILE`.
+pub fn seccomp_file(option: &str) -> Option<&str> {
+    let profile = option.strip_prefix("seccomp=")?;
+    let is_file = !matches!(profile, "" | "unconfined" | "builtin") && !profile.starts_with('{');
+    is_file.then_some(profile)
 }
 
 /// One entry of `env_file`.

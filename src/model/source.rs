@@ -30,6 +30,8 @@ pub enum FileRole {
     StackEnv,
     /// An env file of a service (`env_file`).
     ServiceEnv,
+    /// Another file that a service names and whose content counts: `label_file`, a seccomp profile.
+    ServiceFile,
     /// A template of the project's own, `templates/*.j2`.
     Template,
     /// `.env.example`, which only help texts mention; present only where there is one.

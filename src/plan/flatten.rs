@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
+use crate::compose::short_digest;
 use crate::key_path;
 use crate::model::{
     Bytes, ContainerConfig, EndpointSpec, HealthSpec, KeyPath, Limits, MountSpec, MountSpecSource,
@@ -81,7 +82,9 @@ pub(super) fn flatten(config: &ContainerConfig) -> Fields {
     put(all, "cap_add", list(&sorted(&config.cap_add)));
     put(all, "cap_drop", list(&sorted(&config.cap_drop)));
     put(all, "group_add", list(&sorted(&config.group_add)));
-    put(all, "security_opt", list(&sorted(&config.security_opt)));
+    let security = config.security_opt.iter().map(|it| security_text(it));
+    let security: Vec<String> = security.collect();
+    put(all, "security_opt", list(&sorted(&security)));
     put_map(all, "sysctls", &config.sysctls);
     for (name, (soft, hard)) in &config.ulimits {
         all.insert(key_path!["ulimits", name], format!("{soft}:{hard}"));
@@ -304,6 +307,14 @@ fn endpoint_text(endpoint: &EndpointSpec) -> String {
         parts.push(format!("linked to {}", links.join(", ")));
     }
     parts.join(" ")
+}
+
+/// Writes a security option; of a seccomp profile, which is long, a digest stands for it.
+fn security_text(option: &str) -> String {
+    match option.strip_prefix("seccomp={") {
+        Some(profile) => format!("seccomp profile {}", short_digest(profile.as_bytes())),
+        None => option.to_owned(),
+    }
 }
 
 fn device_text((host, inside, permissions): &(String, String, String)) -> String {

@@ -168,7 +168,7 @@ impl Planner<'_> {
             }
             return;
         }
-        let spec = volume_spec(self.stack, key);
+        let spec = volume_spec(self.stack, key, self.options.compose);
         let resource = Resource::Volume(key.clone());
         let what = if spec.driver == "local" {
             String::new()

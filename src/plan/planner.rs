@@ -46,6 +46,8 @@ pub(super) struct Planner<'a> {
     pub(super) sockets: BTreeMap<String, StepId>,
     /// What starts the containers of a service, by service and number.
     pub(super) starts: BTreeMap<(ServiceName, u32), StepId>,
+    /// What makes a container bear its name, by service and number: only then can another one be made that refers to it.
+    pub(super) names_ready: BTreeMap<(ServiceName, u32), StepId>,
     /// Waits that are planned already, so that all dependants share them.
     pub(super) waits: BTreeMap<(ServiceName, u32, Condition), StepId>,
     /// Stops and removals of containers that give host ports free, by the published port.
@@ -90,6 +92,7 @@ impl<'a> Planner<'a> {
             volumes: BTreeMap::new(),
             sockets: BTreeMap::new(),
             starts: BTreeMap::new(),
+            names_ready: BTreeMap::new(),
             waits: BTreeMap::new(),
             freed: BTreeMap::new(),
             stopped: BTreeMap::new(),

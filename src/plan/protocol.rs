@@ -12,7 +12,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::compose::implied_dependencies;
+use crate::compose::{implied_dependencies, shared_services};
 use crate::model::{
     Condition, ContainerSpec, ContainerStatus, Health, ObservedContainer, ServiceName,
 };
@@ -95,6 +95,7 @@ impl<'a> Planner<'a> {
         let container = ContainerRef::Name(name.to_owned());
         let mut needs = before;
         needs.extend(self.prerequisites(&spec, &slot.service));
+        needs.extend(self.referred_to(slot));
         let later = self.later_networks(&spec);
         let (endpoints, files) = (spec.config.endpoints.clone(), spec.files.clone());
         let remove = Action::RemoveContainer {
@@ -109,6 +110,9 @@ impl<'a> Planner<'a> {
         };
         let action = Action::CreateContainer(Box::new(spec));
         let created = self.step(slot.change, action, needs, undo);
+        if !is_replacement {
+            self.bears_its_name(slot, created);
+        }
         let mut ready = BTreeSet::from([created]);
         for network in later {
             let endpoint = endpoints.get(&network).cloned().unwrap_or_default();
@@ -127,6 +131,23 @@ impl<'a> Planner<'a> {
             ready.insert(self.step(slot.change, action, [created], Vec::new()));
         }
         ready
+    }
+
+    fn bears_its_name(&mut self, slot: &Slot<'a>, step: StepId) {
+        let place = (slot.service.clone(), slot.number);
+        self.names_ready.insert(place, step);
+    }
+
+    /// Returns the steps after which the containers bear their names that a new one refers to, by its namespaces, mounts or links.
+    fn referred_to(&self, slot: &Slot<'a>) -> BTreeSet<StepId> {
+        let service = self.stack.service(&slot.service).into_iter();
+        let others = service.flat_map(|it| implied_dependencies(self.stack, it));
+        let shared = shared_services(self.stack, &slot.service);
+        let names = others.map(|(name, _)| name).chain(shared);
+        names
+            .flat_map(|name| self.names_ready.range((name.clone(), 0)..=(name, u32::MAX)))
+            .map(|(_, step)| *step)
+            .collect()
     }
 
     /// Returns the steps that make what a container is made with: networks, volumes, sockets.
@@ -178,6 +199,7 @@ impl<'a> Planner<'a> {
             to: next,
         };
         let renamed = self.step(slot.change, action, away, vec![back]);
+        self.bears_its_name(slot, renamed);
         self.take_over(slot, to_final, BTreeSet::from([renamed]), &[old]);
     }
 
@@ -391,7 +413,9 @@ impl<'a> Planner<'a> {
                 to: to.clone(),
             };
             let (action, undo) = (rename(&slot.spec.name), vec![rename(&kept.name)]);
-            ready = [self.step(slot.change, action, ready, undo)].into();
+            let renamed = self.step(slot.change, action, ready, undo);
+            self.bears_its_name(slot, renamed);
+            ready = [renamed].into();
         }
         ready = self.put_right(slot, kept, ready);
         let is_new = kept.state.status == ContainerStatus::Created;

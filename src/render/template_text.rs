@@ -101,6 +101,17 @@ impl Rebase {
         })
     }
 
+    /// Returns a security option, with the file of a seccomp profile as the rendered file names it.
+    pub(super) fn option(&self, option: &Templated<String>) -> Value {
+        let Templated::Literal(known) = option else {
+            return text(option);
+        };
+        match crate::model::seccomp_file(known) {
+            Some(path) => Value::String(escaped(&format!("seccomp={}", self.literal(path)))),
+            None => text(option),
+        }
+    }
+
     /// Returns a short mount, `source:target[:mode]`, with its source as the rendered file names it.
     pub(super) fn short_mount(&self, text: &TemplateText) -> Value {
         let is_path = |text: &str| text.starts_with('.');

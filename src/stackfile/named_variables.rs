@@ -18,7 +18,7 @@ pub fn named_variables(sources: &Sources) -> BTreeSet<&str> {
                 names.extend(references(text));
                 names.extend(text.lines().flat_map(passed_on));
             }
-            FileRole::StackEnv | FileRole::ServiceEnv => {
+            FileRole::StackEnv | FileRole::ServiceEnv | FileRole::ServiceFile => {
                 names.extend(references(text));
                 names.extend(text.lines().filter_map(bare));
             }

@@ -11,6 +11,7 @@ mod applies;
 mod binary;
 mod drift;
 mod drift_files;
+mod equality;
 mod fields;
 mod hooks;
 mod images;

@@ -105,7 +105,11 @@ fn networks_and_volumes_hash_as_compose_hashes_them() {
             "b1af89f1b9a9acecf11a51fd45ad2122885f705112023eb209c706ec91f78904",
         ),
     ] {
-        let spec = volume_spec(&stack, &VolumeName::new(name).unwrap());
+        let spec = volume_spec(
+            &stack,
+            &VolumeName::new(name).unwrap(),
+            ComposeGeneration::V5,
+        );
         assert_eq!(spec.labels[labels::CONFIG_HASH], hash, "{name}");
     }
 }

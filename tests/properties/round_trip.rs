@@ -57,6 +57,9 @@ const ENV_FILES: [(&str, &str); 3] = [
     ("odd name#.env", "RAW='kept'\n"),
 ];
 
+/// Label files that services name.
+const LABEL_FILES: [(&str, &str); 1] = [("some.labels", "from.file=x\n")];
+
 /// Reads the text of a stack.toml in this folder.
 fn reading(text: &str, folder: &Path, selection: &Selection) -> Reading {
     let mut files = vec![SourceFile {
@@ -64,11 +67,13 @@ fn reading(text: &str, folder: &Path, selection: &Selection) -> Reading {
         role: FileRole::Main,
         text: Some(text.into()),
     }];
-    for (name, text) in ENV_FILES {
+    let named = ENV_FILES.map(|file| (file, FileRole::ServiceEnv));
+    let labels = LABEL_FILES.map(|file| (file, FileRole::ServiceFile));
+    for ((name, text), role) in named.into_iter().chain(labels) {
         // As it is named from stack.toml, and from a folder two below.
         files.extend(["", "../../"].map(|way| SourceFile {
             path: PathBuf::from(format!("{way}{name}")),
-            role: FileRole::ServiceEnv,
+            role,
             text: Some(text.into()),
         }));
     }

@@ -139,10 +139,17 @@ impl Project {
     }
 }
 
-impl Drop for Project {
-    fn drop(&mut self) {
+impl Project {
+    /// Removes everything of the project.
+    pub(crate) fn clear(&self) {
         self.remove(&["ps", "-aq"], &["rm", "-f", "-v"]);
         self.remove(&["network", "ls", "-q"], &["network", "rm"]);
         self.remove(&["volume", "ls", "-q"], &["volume", "rm"]);
+    }
+}
+
+impl Drop for Project {
+    fn drop(&mut self) {
+        self.clear();
     }
 }

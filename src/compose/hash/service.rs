@@ -8,7 +8,7 @@ use crate::compose::{ComposeGeneration, Host};
 use crate::model::{
     Attachment, Attribute, Attributes, ContainerOptions, Endpoint, FileReference, Grant,
     Healthcheck, Limits, Logging, Mount, MountSource, ObservedSocket, Port, Resolved, Restart,
-    Service, Stack, Ulimit, format_duration,
+    Service, Stack, Ulimit, format_duration, seccomp_file,
 };
 
 use super::attribute::{block_io, deploy, develop, device_requests, hooks, number};
@@ -72,9 +72,7 @@ pub(super) fn definition(
     map.text("ipc", options.ipc.as_ref());
     map.attribute("isolation", more);
     map.texts("labels", &options.labels);
-    if host.compose == ComposeGeneration::V5 {
-        map.attribute("label_file", more);
-    }
+    map.attribute("label_file", more);
     map.attribute("links", more);
     map.put_some("logging", options.logging.as_deref().map(logging));
     memory_to_ports(&mut map, options, more);
@@ -175,7 +173,9 @@ fn security_to_end(
     host: &Host<'_>,
 ) {
     let (options, more) = (&service.container, &service.more);
-    map.words("security_opt", &options.security_opt);
+    let security = options.security_opt.iter();
+    let security = security.map(|option| rendered_option(stack, option));
+    map.words("security_opt", &security.collect::<Vec<_>>());
     map.size("shm_size", options.shm_size.map(|size| size.0));
     map.flag("stdin_open", options.stdin_open.unwrap_or_default());
     let grace = options.stop_grace_period.map(format_duration);
@@ -204,6 +204,27 @@ fn security_to_end(
     map.text("working_dir", options.working_dir.as_ref());
     map.put_some("post_start", more.get("post_start").and_then(hooks));
     map.put_some("pre_stop", more.get("pre_stop").and_then(hooks));
+    if host.compose == ComposeGeneration::V5 {
+        // 2.40 does not know it.
+        map.attribute("pull_refresh_after", more);
+    }
+}
+
+/// Returns a security option as it stands in the rendered file: Compose hashes the path of a profile as it is written there.
+fn rendered_option(stack: &Stack<Resolved>, option: &str) -> String {
+    let path = seccomp_file(option).filter(|path| !path.starts_with(['/', '~']));
+    let Some(path) = path else {
+        return option.to_owned();
+    };
+    let parts = stack.parts();
+    let folder = parts.compose_file.parent().unwrap_or(&parts.folder);
+    let below = folder.strip_prefix(&parts.folder).unwrap_or(folder);
+    let up = "../".repeat(below.components().count());
+    let path = path.trim_start_matches("./");
+    match up.as_str() {
+        "" => format!("seccomp=./{path}"),
+        up => format!("seccomp={up}{path}"),
+    }
 }
 
 /// Absent is null, cleared is an empty list.

@@ -120,10 +120,16 @@ fn host_config(config: &ContainerConfig) -> HostConfig {
         mounts: Some(mounts),
         port_bindings: Some(port_bindings(&config.ports)),
         network_mode: Some(mode),
-        restart_policy: Some(restart_policy(config.restart)),
+        // Without a name, as Compose sends it where nothing is said.
+        restart_policy: Some(match config.restart {
+            Restart::No => RestartPolicy::default(),
+            Restart::Always | Restart::UnlessStopped | Restart::OnFailure(_) => {
+                restart_policy(config.restart)
+            }
+        }),
         annotations: (!config.annotations.is_empty()).then(|| map(&config.annotations)),
-        cap_add: Some(config.cap_add.clone()),
-        cap_drop: Some(config.cap_drop.clone()),
+        cap_add: Some(capabilities(&config.cap_add)),
+        cap_drop: Some(capabilities(&config.cap_drop)),
         cgroupns_mode: config.cgroup.as_deref().and_then(|mode| mode.parse().ok()),
         cgroup_parent: config.cgroup_parent.clone(),
         dns: Some(config.dns.clone()),
@@ -157,6 +163,15 @@ fn host_config(config: &ContainerConfig) -> HostConfig {
         uts_mode: config.uts.clone(),
         ..rare::write(&config.rare, limits(&config.limits))
     }
+}
+
+/// Returns capabilities with their whole names, as Compose sends them.
+fn capabilities(names: &[String]) -> Vec<String> {
+    let whole = |name: &String| match name.as_str() {
+        "ALL" => name.clone(),
+        _ => format!("CAP_{name}"),
+    };
+    names.iter().map(whole).collect()
 }
 
 fn limits(limits: &Limits<Resolved>) -> HostConfig {

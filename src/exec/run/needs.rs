@@ -55,7 +55,7 @@ pub(super) async fn make_ready(
         let name = compose::volume_name(stack, &volume);
         let is_external = stack.volumes().get(&volume).is_some_and(|v| v.external);
         if !is_external && !observed.volumes.iter().any(|found| found.name == name) {
-            let spec = compose::volume_spec(stack, &volume);
+            let spec = compose::volume_spec(stack, &volume, request.compose);
             engine.perform(&Action::CreateVolume(spec)).await?;
         }
     }

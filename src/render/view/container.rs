@@ -25,7 +25,7 @@ pub(super) fn container(
     health(map, options.healthcheck.as_deref(), rebase);
     storage(map, stack, options, rebase);
     network(map, options, rebase);
-    rights(map, stack, options);
+    rights(map, stack, options, rebase);
     resources(map, options);
 }
 
@@ -296,7 +296,12 @@ fn port_view(port: &Port<Template>, rebase: &Rebase) -> Value {
     entry.finish()
 }
 
-fn rights(map: &mut MapBuilder, stack: &Stack<Template>, options: &ContainerOptions<Template>) {
+fn rights(
+    map: &mut MapBuilder,
+    stack: &Stack<Template>,
+    options: &ContainerOptions<Template>,
+    rebase: &Rebase,
+) {
     map.texts("cap_add", &options.cap_add);
     map.texts("cap_drop", &options.cap_drop);
     let by_group = |name| {
@@ -309,7 +314,8 @@ fn rights(map: &mut MapBuilder, stack: &Stack<Template>, options: &ContainerOpti
         "group_add",
         groups.chain(options.sockets.iter().filter_map(by_group)),
     );
-    map.texts("security_opt", &options.security_opt);
+    let security = options.security_opt.iter();
+    map.list("security_opt", security.map(|option| rebase.option(option)));
     map.typed("privileged", &options.privileged, |flag| json!(flag));
     map.typed("read_only", &options.read_only, |flag| json!(flag));
     map.text_map("sysctls", &options.sysctls);

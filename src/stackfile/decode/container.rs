@@ -55,6 +55,7 @@ impl<'a, 'n, F: Form> Reader<'_, 'a, 'n, F> {
             let env_file = std::mem::take(&mut options.env_file);
             self.merge_env_files(&env_file, &mut options.environment);
             options.env_file = env_file;
+            options.seccomp_profile = self.seccomp_profile(&options.security_opt);
         }
         options
     }

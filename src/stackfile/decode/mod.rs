@@ -15,6 +15,7 @@ mod render;
 mod resource;
 mod scalar;
 mod service;
+mod service_file;
 mod shape;
 mod stack;
 mod task;

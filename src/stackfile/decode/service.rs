@@ -171,6 +171,9 @@ impl<'a, 'n, F: Form> Reader<'_, 'a, 'n, F> {
         if let Some(Attribute::Table(build)) = more.get_mut("build") {
             self.build_args(build);
         }
+        if self.decoder.is_resolving {
+            self.merge_label_files(&more, &mut container.labels);
+        }
         self.extends();
         let replicas = deploy::settle(&mut container, more.get("deploy"));
         for (key, other) in deploy::quarrels(&container, scale, more.get("deploy")) {
