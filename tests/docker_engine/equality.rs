@@ -19,22 +19,20 @@ use std::process::Command;
 use std::sync::Arc;
 
 /// Attributes that no case has, each with the reason.
-const EXCEPTIONS: [(&str, &str); 9] = [
+const EXCEPTIONS: [(&str, &str); 10] = [
     ("annotations", "take API 1.43; engine 20.10 has 1.41"),
     ("build", "makes an image and leaves the container as it is"),
     ("develop", "is for `docker compose watch` alone"),
     ("models", "are refused: a plugin of docker's serves them"),
     ("post_start", "runs beside the container's process"),
     ("pre_stop", "runs beside the container's process"),
+    ("update", "is stackgen's own: how a change is carried out"),
     ("provider", "is refused: there is no container"),
     (
         "storage_opt",
         "is refused by the engine on most storage drivers",
     ),
-    (
-        "use_api_socket",
-        "hands out the credentials of whoever applies",
-    ),
+    ("use_api_socket", "is refused: it hands out credentials"),
 ];
 
 const VARIABLE: (&str, &str) = ("EQUALITY_SECRET", "between us");
@@ -86,7 +84,7 @@ fn allowed() -> Vec<Allowed> {
 }
 
 /// A stack in a folder of its own, made once by stackgen and once by each Compose under the same name.
-struct Case {
+pub(crate) struct Case {
     project: Project,
     folder: tempfile::TempDir,
     engine: DockerEngine,
@@ -94,8 +92,14 @@ struct Case {
 
 impl Case {
     fn new(name: &str) -> Self {
+        let disk = block_device().unwrap_or_else(|| "/dev/null".to_owned());
+        Self::of(&case_text(name).replace("DISK", &disk), "equal")
+    }
+
+    /// Makes a folder with the files of the cases beside this stack.toml, whose project is called NAME in it.
+    pub(crate) fn of(text: &str, prefix: &str) -> Self {
         ensure_busybox();
-        let project = Project::new("equal");
+        let project = Project::new(prefix);
         let folder = tempfile::tempdir().unwrap();
         for file in std::fs::read_dir(cases()).unwrap() {
             let from = file.unwrap().path();
@@ -104,9 +108,8 @@ impl Case {
             }
         }
         std::fs::create_dir(folder.path().join("here")).unwrap();
-        let disk = block_device().unwrap_or_else(|| "/dev/null".to_owned());
-        let text = case_text(name).replace("NAME", &project.name);
-        let text = text.replace("busybox:1.36", BUSYBOX).replace("DISK", &disk);
+        let text = text.replace("NAME", &project.name);
+        let text = text.replace("busybox:1.36", BUSYBOX);
         std::fs::write(folder.path().join("stack.toml"), text).unwrap();
         let engine = DockerEngine::connect(None).unwrap();
         Self {
@@ -114,6 +117,10 @@ impl Case {
             folder,
             engine,
         }
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Reads the stack anew and writes its files.
@@ -126,7 +133,9 @@ impl Case {
             environment,
         };
         let selection = Selection {
-            profiles: vec![ProfileName::new("wanted").unwrap()],
+            profiles: ["wanted", "debug"]
+                .map(|it| ProfileName::new(it).unwrap())
+                .into(),
             ..Selection::default()
         };
         let project = stackgen::reconcile::Project::open(&request, &selection).unwrap();
@@ -149,7 +158,7 @@ impl Case {
     }
 
     /// Applies, and makes sure that nothing is left to do.
-    async fn apply(&self, compose: ComposeGeneration) {
+    pub(crate) async fn apply(&self, compose: ComposeGeneration) {
         let stack = self.stack();
         let plan = self.plan(&stack, compose).await;
         let (progress, mut events) = tokio::sync::mpsc::channel(64);

@@ -15,6 +15,7 @@ mod equality;
 mod fields;
 mod hooks;
 mod images;
+mod kitchen_sink;
 mod lifecycle;
 mod look;
 #[path = "../support/peers.rs"]
