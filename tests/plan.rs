@@ -383,8 +383,9 @@ build = "."
 attach = false
 provider = { type = "cloud" }
 models = ["llm"]
+use_api_socket = true
 secrets = ["outer"]
-volumes = [{ type = "npipe", source = "p", target = "/p" }, { type = "cluster", source = "c", target = "/c" }]
+volumes = [{ type = "npipe", source = "p", target = "/p" }, { type = "cluster", source = "c", target = "/c" }, { type = "bind", source = "/b", target = "/b", bind.recursive = "deep" }]
 
 [services.plain]
 image = "base:1"
@@ -402,8 +403,10 @@ external = true
     insta::assert_snapshot!(blockers.join("\n"), @r"
     services.web.provider: a program of docker compose provides it, and no container; start it with docker compose
     services.web.models: Docker's model runner serves it by a plugin of docker's; start it with docker compose
+    services.web.use_api_socket: it copies the credentials of every registry into the container; grant the socket alone, with sockets
     services.web.volumes./p: only Windows has named pipes
     services.web.volumes./c: only Swarm has cluster volumes
+    services.web.volumes./b.bind.recursive: there is no such word: enabled, disabled, writable or readonly
     services.web.secrets.outer: only Swarm has configs and secrets of its own
     ");
 }

@@ -33,10 +33,14 @@ const HARMLESS: [&str; 9] = [
 ];
 
 /// What cannot be done, and why.
-const REFUSED: [(&str, &str); 2] = [
+const REFUSED: [(&str, &str); 3] = [
     (
         "models",
         "Docker's model runner serves it by a plugin of docker's; start it with docker compose",
+    ),
+    (
+        "use_api_socket",
+        "it copies the credentials of every registry into the container; grant the socket alone, with sockets",
     ),
     (
         "provider",
@@ -117,6 +121,16 @@ fn add(found: &mut Vec<Beyond>, attributes: &Attributes<Resolved>) {
 }
 
 fn add_mount(found: &mut Vec<Beyond>, mount: &Mount<Resolved>) {
+    let words = ["", "enabled", "disabled", "writable", "readonly"];
+    if let Some(Attribute::Text(word)) = mount.options.get("recursive")
+        && !words.contains(&word.as_str())
+    {
+        let why = "there is no such word: enabled, disabled, writable or readonly";
+        found.push(beyond(
+            format!("volumes.{}.bind.recursive", mount.target),
+            why,
+        ));
+    }
     let why = match &mount.source {
         MountSource::Other { kind, .. } if kind == "npipe" => "only Windows has named pipes",
         MountSource::Other { kind, .. } if kind == "cluster" => "only Swarm has cluster volumes",

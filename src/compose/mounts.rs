@@ -80,7 +80,7 @@ fn mount_spec(
     }
 }
 
-/// Returns what comes along of the mounts below a bind; a word that there is not is an error at the decoder's.
+/// Returns what comes along of the mounts below a bind; a plan with another word cannot be applied: `beyond_engine`.
 fn recursive(options: &Attributes<Resolved>) -> Recursive {
     match text(options.get("recursive")).as_deref() {
         Some("disabled") => Recursive::Disabled,
