@@ -255,15 +255,16 @@ impl Prepared {
 /// Returns the hashes of services that one generation of docker compose has for what was rendered.
 fn composed_hashes(prepared: &Prepared, peer: &str) -> Result<BTreeMap<String, String>, String> {
     let mut command = Command::new(peers::peer(peer));
-    for name in ["COMPOSE_PROFILES", "COMPOSE_PROJECT_NAME", "COMPOSE_FILE"] {
-        command.env_remove(name);
-    }
     for file in existing(&prepared.folder, &env_files(&prepared.stack)) {
         command.arg("--env-file").arg(file);
     }
+    // Nothing else of this machine: a service may take any variable from whoever starts it, as `CI` without a value.
+    let path = std::env::var_os("PATH").unwrap_or_default();
     let output = command
         .args(["--profile", "*", "-f", "generated/docker-compose.yml"])
         .args(["config", "--hash", "*"])
+        .env_clear()
+        .env("PATH", path)
         .envs(environment())
         .current_dir(&prepared.folder)
         .output()

@@ -8,7 +8,7 @@ use crate::stack::stack;
 use crate::tree::Tree;
 
 /// Keys that no random stack has, and why.
-const NOT_RANDOM: [(&str, &str); 14] = [
+const NOT_RANDOM: [(&str, &str); 18] = [
     ("stack.toml.defaults", "layers are added by `layers`"),
     ("stack.toml.mixins", "layers are added by `layers`"),
     ("stack.toml.overlays", "layers are added by `layers`"),
@@ -26,6 +26,13 @@ const NOT_RANDOM: [(&str, &str); 14] = [
     ("config.driver", "Compose refuses it"),
     ("config.driver_opts", "Compose refuses it"),
     ("secret.content", "Compose refuses it"),
+    ("service.update", "it is not rendered"),
+    ("update.*", "it is not rendered"),
+    ("reload.*", "it is not rendered"),
+    (
+        "dependency.on_replace",
+        "it is rendered as `restart`, which is there",
+    ),
 ];
 
 /// A kind of text that a reader could take for something else, and what is one of it.
