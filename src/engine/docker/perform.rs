@@ -350,34 +350,14 @@ impl DockerEngine {
 
 /// Returns the container's name if the engine could take it for the beginning of another container's id, once nobody has it.
 fn ambiguous_name(action: &Action) -> Option<&ContainerRef> {
-    let container = match action {
-        Action::CopyFiles { container, .. }
-        | Action::ConnectNetwork { container, .. }
-        | Action::DisconnectNetwork { container, .. }
-        | Action::StartContainer { container }
-        | Action::StopContainer { container, .. }
-        | Action::RestartContainer { container, .. }
-        | Action::UnpauseContainer { container }
-        | Action::SignalContainer { container, .. }
-        | Action::RenameContainer { container, .. }
-        | Action::UpdateContainer { container, .. }
-        | Action::RemoveContainer { container, .. } => container,
-        Action::RunCommand(run) => &run.container,
-        Action::PullImage { .. }
-        | Action::BuildImage(_)
-        | Action::TagImage { .. }
-        | Action::CreateNetwork(_)
-        | Action::RemoveNetwork { .. }
-        | Action::CreateVolume(_)
-        | Action::RemoveVolume { .. }
-        | Action::CreateContainer(_)
-        | Action::Await { .. }
-        | Action::FixSocket(_) => return None,
+    let is_like_an_id = |container: &&ContainerRef| match container {
+        ContainerRef::Name(name) => name.chars().all(|c| c.is_ascii_hexdigit()),
+        ContainerRef::Id(_) => false,
     };
-    match container {
-        ContainerRef::Name(name) if name.chars().all(|c| c.is_ascii_hexdigit()) => Some(container),
-        ContainerRef::Name(_) | ContainerRef::Id(_) => None,
-    }
+    action
+        .container()
+        .filter(|_| action.mutates())
+        .filter(is_like_an_id)
 }
 
 /// Says what an action on a container that is not there comes to.
